@@ -1,0 +1,2 @@
+// Exports of core.wasm, and nothing else.
+export { heapAlloc, heapFree, heapInUse, heapReserve } from './heap';

@@ -1,0 +1,41 @@
+import type { ByteOffset, GuestAddress, InsnIndex } from './quantities.js';
+
+/** Where an error was found; every field that applies is given. */
+export interface ErrorPlace {
+  readonly section?: string;
+  readonly offset?: ByteOffset;
+  readonly insn?: InsnIndex;
+  readonly address?: GuestAddress;
+  readonly file?: string;
+  readonly line?: number;
+}
+
+/** Base of every error Faultline throws on purpose: `code` is stable, the message says what, where, expected, found. */
+export class FaultlineError extends Error {
+  readonly code: string;
+  readonly place: ErrorPlace;
+
+  constructor(code: string, message: string, place: ErrorPlace = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+    this.place = place;
+  }
+}
+
+/** The object file cannot be read. Codes: ELF_*. */
+export class ElfError extends FaultlineError {}
+/** The type information cannot be read or has no such type. Codes: BTF_*. */
+export class BtfError extends FaultlineError {}
+/** The program cannot be assembled from its object: maps, relocations, CO-RE. Codes: PROGRAM_*. */
+export class ProgramError extends FaultlineError {}
+/** The JIT refused the program, as Linux would. Codes: JIT_*. */
+export class JitError extends FaultlineError {}
+/** The guest machine was used wrongly: memory, rights, regions. Codes: MM_*. */
+export class MemoryError extends FaultlineError {}
+/** A map operation or definition is impossible. Codes: MAP_*. */
+export class MapError extends FaultlineError {}
+/** A bound on memory, steps or time was passed. Codes: LIMIT_*. */
+export class LimitError extends FaultlineError {}
+/** The caller asked for something that does not exist: a profile, an engine, a program, a field. Codes: USAGE_*. */
+export class UsageError extends FaultlineError {}

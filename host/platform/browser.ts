@@ -1,0 +1,7 @@
+import { setPlatform } from './platform.js';
+
+setPlatform({
+  coreWasm() {
+    return fetch(new URL('../core/core.wasm', import.meta.url));
+  },
+});

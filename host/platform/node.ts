@@ -1,0 +1,8 @@
+import { readFile } from 'node:fs/promises';
+import { setPlatform } from './platform.js';
+
+setPlatform({
+  async coreWasm() {
+    return new Uint8Array(await readFile(new URL('../core/core.wasm', import.meta.url)));
+  },
+});

@@ -1,0 +1,19 @@
+import { UsageError } from '../errors.js';
+import type { CoreSource } from '../core/core.js';
+
+/** What the host needs from where it runs. */
+export interface Platform {
+  /** The bytes or the response of core.wasm that ships beside the code. */
+  coreWasm(): CoreSource | Promise<CoreSource>;
+}
+
+let current: Platform | undefined;
+
+export function setPlatform(platform: Platform): void {
+  current = platform;
+}
+
+export function platform(): Platform {
+  if (!current) throw new UsageError('USAGE_PLATFORM', 'no platform: import faultline, not a file inside it');
+  return current;
+}

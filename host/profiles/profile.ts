@@ -1,0 +1,53 @@
+import type { GuestAddress } from '../quantities.js';
+
+/** Kernel versions with a behaviour of their own. */
+export type KernelVersion = '6.12' | '6.1' | '5.5';
+
+/** How a tail call's indirect jump is emitted. */
+export type IndirectBranch = 'plain' | 'retpoline' | 'retpoline-lfence' | 'its';
+
+/** Everything that changes the bytes the JIT emits (spec/10 section 2). Offsets in bytes. */
+export interface JitKnobs {
+  readonly version: KernelVersion;
+  readonly bmi2: boolean;
+  /** Kernel built with X86_KERNEL_IBT: endbr64 at the entry and at the tail-call landing point. */
+  readonly ibt: boolean;
+  readonly cfi: 'off' | 'kcfi' | 'fineibt';
+  readonly indirect: IndirectBranch;
+  /** Address the final return jumps to; undefined = plain `ret`. */
+  readonly returnThunk?: GuestAddress;
+  /** Address of the indirect thunk for rcx, with `indirect` other than plain. */
+  readonly indirectThunkRcx?: GuestAddress;
+  readonly sls: boolean;
+  readonly retpolineConfig: boolean;
+  readonly callDepth: boolean;
+  readonly la57: boolean;
+  readonly smp: boolean;
+  /** bpf_map.max_entries, bpf_array.ptrs, bpf_prog.bpf_func. */
+  readonly offMapMaxEntries: number;
+  readonly offArrayPtrs: number;
+  readonly offProgFunc: number;
+  /** Offset of this_cpu_off in the per-CPU section. */
+  readonly thisCpuOff: number;
+  /** Address helper and kfunc immediates are relative to (__bpf_call_base). */
+  readonly callBase: GuestAddress;
+}
+
+/** Kernel symbols by name and by address. */
+export interface SymbolTable {
+  address(name: string): GuestAddress | undefined;
+  name(address: GuestAddress): string | undefined;
+}
+
+/** One kernel as a program meets it: version, JIT knobs, addresses. */
+export interface Profile {
+  /** linux-6.12, linux-6.1 or linux-5.5. */
+  readonly name: string;
+  readonly version: KernelVersion;
+  readonly jit: JitKnobs;
+  readonly symbols: SymbolTable;
+  /** net.core.bpf_jit_harden. */
+  readonly harden: 0 | 1 | 2;
+  /** NR_CPUS the kernel was configured with. */
+  readonly maxCpus: number;
+}

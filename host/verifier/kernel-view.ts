@@ -1,0 +1,33 @@
+import type { Btf } from '../btf/btf.js';
+import type { Profile } from '../profiles/profile.js';
+import type { MapSpec } from '../program/program-spec.js';
+import type { GuestAddress } from '../quantities.js';
+
+/** A created map, as programs refer to it. */
+export interface LoadedMap {
+  readonly id: number;
+  readonly spec: MapSpec;
+  /** Address of the struct bpf_map. */
+  readonly address: GuestAddress;
+  /** Address of the value storage of an array map; 0 for other types. */
+  readonly valueAddress: GuestAddress;
+  readonly inner?: LoadedMap;
+  /** Arena only: base in the kernel (what r12 holds) and in user space. */
+  readonly arena?: { readonly kernel: GuestAddress; readonly user: GuestAddress };
+  /** The map is frozen and read-only for programs, and its bytes may be taken as constants. */
+  readonly constant?: Uint8Array;
+}
+
+/** What the verifier sees of the kernel that a program is loaded into. */
+export interface KernelView {
+  readonly profile: Profile;
+  /** vmlinux BTF. */
+  readonly btf: Btf;
+  /** Created maps, in the order of ProgramSpec.maps. */
+  readonly maps: readonly LoadedMap[];
+  /**
+   * Address of a kernel function or variable; symbols that no profile names get a stable address of their own,
+   * in kernel text within rel32 of images.
+   */
+  symbolAddress(name: string): GuestAddress;
+}
