@@ -35,7 +35,7 @@ function reserve(bytes: usize): bool {
   const missing = bytes - (limit - top);
   let pages = <i32>((missing + 0xffff) >> PAGE_SHIFT);
   if (pages < CHUNK_PAGES) pages = CHUNK_PAGES;
-  let at = memory.grow(pages);
+  const at = memory.grow(pages);
   if (at < 0) return false;
   if ((<usize>at) << PAGE_SHIFT !== limit) {
     // Somebody else grew the memory: start over in the new, not adjacent, chunk.

@@ -24,7 +24,7 @@ const timer = setTimeout(() => {
 
 child.on('close', (code) => {
   clearTimeout(timer);
-  // eslint-disable-next-line no-control-regex
+
   const plain = output.replace(/\u001b\[[0-9;]*m/g, '');
   const counts = plain.match(/\[Tests\]:\s*(\d+) \/ (\d+)/);
   const [passed, total] = counts ? [Number(counts[1]), Number(counts[2])] : [0, 0];

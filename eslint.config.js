@@ -1,0 +1,65 @@
+import tseslint from 'typescript-eslint';
+
+// Stages in the order the data flows; a folder imports only from those before it.
+const STAGES = [
+  'core',
+  'elf',
+  'btf',
+  'asm',
+  'program',
+  'profiles',
+  'mm',
+  'maps',
+  'verifier',
+  'jit',
+  'kallsyms',
+  'helpers',
+  'runtime',
+];
+
+const noNode = { group: ['node:*'], message: 'host/ runs in browsers: only host/platform/ imports node:' };
+
+const stageRules = STAGES.map((stage, at) => ({
+  files: [`host/${stage}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          noNode,
+          {
+            group: [...STAGES.slice(at + 1).map((later) => `**/${later}/*`), '**/cli/*', 'iced-x86'],
+            // Types of a later stage may be named, never its code.
+            allowTypeImports: true,
+            message: `host/${stage} comes before that folder in the data flow`,
+          },
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['node_modules', 'build', 'dist', 'host/core/exports.generated.ts', 'tests/fixtures'] },
+  {
+    files: ['assembly/**/*.ts', 'tests/assembly/**/*.ts'],
+    extends: [tseslint.configs.base],
+    rules: { 'prefer-const': 'error', 'no-var': 'error', 'no-fallthrough': 'error', eqeqeq: 'error' },
+  },
+  {
+    files: ['host/**/*.ts', 'cli/**/*.ts', 'bench/**/*.ts', 'tests/**/*.ts', 'scripts/**/*.ts'],
+    ignores: ['tests/assembly/**'],
+    extends: [tseslint.configs.recommended],
+    rules: {
+      eqeqeq: 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['host/**/*.ts'],
+    ignores: ['host/platform/**'],
+    rules: { 'no-restricted-imports': ['error', { patterns: [noNode] }] },
+  },
+  ...stageRules,
+);
