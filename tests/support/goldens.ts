@@ -46,7 +46,8 @@ export interface GoldenMap {
   max: number;
   flags?: number;
   extra?: number;
-  pop?: [string, string][];
+  /** Key and value of one preloaded element, hex, one after the other. */
+  pop?: string;
   inner?: number;
   mflags?: number;
 }
