@@ -1,0 +1,153 @@
+// Symbols of JIT-compiled text by address, in a latch tree. Ranges never overlap.
+import { heapAlloc } from './heap';
+import { latchErase, latchInsert, latchRoot, latchSeq } from './latch';
+import {
+  KSYM_BAD_RANGE,
+  KSYM_ENTRIES,
+  KSYM_FLAGS,
+  KSYM_FUNC,
+  KSYM_LAST,
+  KSYM_NODE0,
+  KSYM_NOT_FOUND,
+  KSYM_NO_MEMORY,
+  KSYM_OVERLAP,
+  KSYM_PROGRAM,
+  KSYM_REMOVED,
+  KSYM_SIZE,
+  KSYM_START,
+  KSYM_TABLE,
+  KSYM_TABLE_GUEST,
+} from './layout/kallsyms';
+import { RB_NODE_SIZE, RB_PARENT } from './layout/rbtree';
+import { rbLeft, rbRight, rbRoot } from './rbtree';
+
+const NODES_PER_SLAB: usize = 255;
+
+/** The one word of a node no reader looks at. */
+const RETIRED_LINK: usize = KSYM_NODE0 + RB_PARENT;
+
+const latch: usize = memory.data(12);
+/** Free nodes, linked through their first word. */
+let free: usize = 0;
+/** Nodes erased inside a reader section: they keep their contents until the last section ends. */
+let retired: usize = 0;
+let readers: u32 = 0;
+let symbols: u32 = 0;
+
+function takeNode(): usize {
+  if (free === 0) {
+    const slab = heapAlloc((NODES_PER_SLAB + 1) * KSYM_SIZE);
+    if (slab === 0) return 0;
+    let node = (slab + KSYM_SIZE - 1) & ~(KSYM_SIZE - 1);
+    for (let i: usize = 0; i < NODES_PER_SLAB; i++) {
+      store<u32>(node, <u32>free);
+      free = node;
+      node += KSYM_SIZE;
+    }
+  }
+  const node = free;
+  free = load<u32>(node);
+  return node;
+}
+
+function giveNode(node: usize): void {
+  store<u32>(node, <u32>free);
+  free = node;
+}
+
+/** The latch tree itself, for checks. */
+export function kallsymsLatch(): usize {
+  return latch;
+}
+
+/** Symbols registered. */
+export function kallsymsCount(): u32 {
+  return symbols;
+}
+
+/** Begins a section in which nodes that were found stay valid, whatever is removed meanwhile. */
+export function kallsymsReadLock(): void {
+  readers++;
+}
+
+export function kallsymsReadUnlock(): void {
+  if (--readers !== 0) return;
+  while (retired !== 0) {
+    const node = retired;
+    retired = load<u32>(node + RETIRED_LINK);
+    giveNode(node);
+  }
+}
+
+/** Symbol whose range meets [start, last], or 0; writers' side. */
+function overlapping(start: u64, last: u64): usize {
+  let node = rbRoot(latchRoot(latch, 0));
+  while (node !== 0) {
+    if (last < load<u64>(node + KSYM_START)) node = rbLeft(node, KSYM_NODE0);
+    else if (start > load<u64>(node + KSYM_LAST)) node = rbRight(node, KSYM_NODE0);
+    else return node;
+  }
+  return 0;
+}
+
+/**
+ * Registers [start, last]. `table` and `tableGuest` are the linear and the guest address of the exception table.
+ * Answers the node, or KSYM_NO_MEMORY, KSYM_OVERLAP, KSYM_BAD_RANGE.
+ */
+export function kallsymsInsert(
+  start: u64,
+  last: u64,
+  tableGuest: u64,
+  table: usize,
+  entries: u32,
+  program: u32,
+  func: u32,
+  flags: u32,
+): usize {
+  if (last < start) return KSYM_BAD_RANGE;
+  if (overlapping(start, last) !== 0) return KSYM_OVERLAP;
+  const node = takeNode();
+  if (node === 0) return KSYM_NO_MEMORY;
+  store<u64>(node + KSYM_START, start);
+  store<u64>(node + KSYM_LAST, last);
+  store<u64>(node + KSYM_TABLE_GUEST, tableGuest);
+  store<u32>(node + KSYM_TABLE, <u32>table);
+  store<u32>(node + KSYM_ENTRIES, entries);
+  store<u32>(node + KSYM_PROGRAM, program);
+  store<u16>(node + KSYM_FUNC, <u16>func);
+  store<u16>(node + KSYM_FLAGS, <u16>flags);
+  latchInsert(latch, node, KSYM_NODE0, RB_NODE_SIZE);
+  symbols++;
+  return node;
+}
+
+/** Removes the symbol that starts at `start`: KSYM_REMOVED or KSYM_NOT_FOUND. */
+export function kallsymsRemove(start: u64): u32 {
+  const node = kallsymsFind(start);
+  if (node === 0 || load<u64>(node + KSYM_START) !== start) return KSYM_NOT_FOUND;
+  latchErase(latch, node, KSYM_NODE0, RB_NODE_SIZE);
+  symbols--;
+  if (readers === 0) giveNode(node);
+  else {
+    store<u32>(node + RETIRED_LINK, <u32>retired);
+    retired = node;
+  }
+  return KSYM_REMOVED;
+}
+
+/** Node of the symbol whose range contains `address`, or 0. Reader's side: never blocks, may interrupt a writer. */
+export function kallsymsFind(address: u64): usize {
+  let node: usize;
+  let seq: u32;
+  do {
+    seq = latchSeq(latch);
+    node = rbRoot(latchRoot(latch, seq & 1));
+    const at: usize = KSYM_NODE0 + RB_NODE_SIZE * (seq & 1);
+    while (node !== 0) {
+      if (address < load<u64>(node + KSYM_START)) node = rbLeft(node, at);
+      else if (address > load<u64>(node + KSYM_LAST)) node = rbRight(node, at);
+      else break;
+    }
+  } while (latchSeq(latch) !== seq);
+  return node;
+}

@@ -1,0 +1,36 @@
+// One symbol (ksym) of JIT-compiled text: one cache line, the two nodes of the latch tree embedded.
+//
+//   +0  start u64        first address; key of both trees
+//   +8  last u64         last address that counts as inside
+//   +16 node of tree 0   12 bytes, layout/rbtree.ts
+//   +28 node of tree 1
+//   +40 table guest u64  guest address of the first exception entry
+//   +48 table u32        linear address of the same entry
+//   +52 entries u32
+//   +56 program u32      id of the program
+//   +60 func u16         index of the function in its program
+//   +62 flags u16
+
+export const KSYM_START = 0;
+export const KSYM_LAST = 8;
+export const KSYM_NODE0 = 16;
+export const KSYM_NODE1 = 28;
+export const KSYM_TABLE_GUEST = 40;
+export const KSYM_TABLE = 48;
+export const KSYM_ENTRIES = 52;
+export const KSYM_PROGRAM = 56;
+export const KSYM_FUNC = 60;
+export const KSYM_FLAGS = 62;
+export const KSYM_SIZE = 64;
+
+/** The text belongs to a program; trampolines and dispatchers have a ksym without it and no exception table. */
+export const KSYM_FLAG_PROGRAM = 1;
+
+/** Answers of kallsymsInsert that are not a node. */
+export const KSYM_NO_MEMORY = 0;
+export const KSYM_OVERLAP = 1;
+export const KSYM_BAD_RANGE = 2;
+
+/** Answers of kallsymsRemove. */
+export const KSYM_REMOVED = 0;
+export const KSYM_NOT_FOUND = 3;
