@@ -1,0 +1,45 @@
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { BenchRow } from './ratio.js';
+
+/** A suite yields its rows as it measures them. */
+export interface Suite {
+  rows(options: { readonly quick: boolean; progress(text: string): void }): AsyncIterable<BenchRow>;
+}
+
+const SUITES: Record<string, () => Promise<Suite>> = {
+  btf: () => import('./btf.js'),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+});
+const wanted = positionals[0] === 'all' ? Object.keys(SUITES) : positionals;
+const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
+if (wanted.length === 0 || unknown.length > 0) {
+  console.error(
+    `${unknown.length > 0 ? `no suite ${unknown.join(', ')}\n` : ''}` +
+      `usage: npm run bench -- ${Object.keys(SUITES).join('|')}|all [--quick] [--json FILE]`,
+  );
+  process.exit(2);
+}
+
+const progress = (text: string) => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+};
+const all: BenchRow[] = [];
+for (const name of wanted) {
+  const suite = await SUITES[name]();
+  console.log(`\n${name}`);
+  for await (const row of suite.rows({ quick: values.quick, progress })) {
+    progress('');
+    all.push(row);
+    const { min, median, max } = row.ratio;
+    console.log(
+      `  ${row.name.padEnd(44)} ${median.toFixed(2).padStart(8)}x of ${row.baseline} ` +
+        `(${min.toFixed(2)} to ${max.toFixed(2)}, ${row.rounds} rounds)  ${row.value.toPrecision(4)} ${row.unit}`,
+    );
+  }
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(all, null, 2)}\n`);
