@@ -1,0 +1,12 @@
+import type { Core } from '../core/core.js';
+
+/** How a program is loaded. */
+export interface VerifyOptions {
+  readonly core: Core;
+  /** log_level of BPF_PROG_LOAD: bits 1 (result), 2 (each instruction), 4 (statistics); default 0. */
+  readonly logLevel?: number;
+  /** Bytes of log text kept, the end of it; default 65536 x 16. */
+  readonly logSize?: number;
+  /** Loaded with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; default true. */
+  readonly privileged?: boolean;
+}
