@@ -14,11 +14,8 @@ export async function read(
   await new Promise<void>((resolve, reject) => {
     suite
       .on('cycle', (event: Benchmark.Event) => console.log(`  ${String(event.target)}`))
-      .on('complete', () => {
-        const failed = suite.filter((bench: Benchmark) => bench.error !== undefined);
-        if (failed.length > 0) reject(new Error(`${title}: ${String(failed[0].error)}`));
-        else resolve();
-      })
+      .on('error', (event: Benchmark.Event) => reject((event.target as Benchmark).error as unknown as Error))
+      .on('complete', () => resolve())
       .run({ async: true });
   });
 }
