@@ -33,8 +33,20 @@ export class ProgramError extends FaultlineError {}
 export class JitError extends FaultlineError {}
 /** The guest machine was used wrongly: memory, rights, regions. Codes: MM_*. */
 export class MemoryError extends FaultlineError {}
-/** A map operation or definition is impossible. Codes: MAP_*. */
-export class MapError extends FaultlineError {}
+/** A map operation or definition is impossible. Codes: MAP_ and the name of the errno (MAP_E2BIG). */
+export class MapError extends FaultlineError {
+  /** What the bpf system call answers, positive; 0 when no system call would get that far. */
+  readonly errno: number;
+
+  constructor(code: string, message: string, errno = 0, place: ErrorPlace = {}, options?: ErrorOptions) {
+    super(code, message, place, options);
+    this.errno = errno;
+  }
+}
+/** A helper or kfunc was called that Faultline does not have, or used in a way no kernel allows. Codes: HELPER_*. */
+export class HelperError extends FaultlineError {}
+/** The symbol table was used wrongly: overlapping text, unknown symbol. Codes: KALLSYMS_*. */
+export class KallsymsError extends FaultlineError {}
 /** A bound on memory, steps or time was passed. Codes: LIMIT_*. */
 export class LimitError extends FaultlineError {}
 /** The caller asked for something that does not exist: a profile, an engine, a program, a field. Codes: USAGE_*. */
