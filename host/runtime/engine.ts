@@ -1,0 +1,44 @@
+import type { GuestAddress } from '../quantities.js';
+
+/**
+ * Called for each helper or kfunc call with the gate's address and R1 to R5 (unsigned 64-bit); returns R0. It may
+ * call the engine again (callbacks).
+ */
+export type GateHandler = (gate: GuestAddress, args: readonly bigint[]) => bigint;
+
+/** One repaired fault as an engine logs it, before it is resolved to a program and an instruction. */
+export interface RawFault {
+  readonly kind: 'pf' | 'gp' | 'guard';
+  /** Guest address of the x86 instruction for `x86`, instruction slot for `interp`. */
+  readonly ip: bigint;
+  readonly address: GuestAddress;
+  /** Offset of the zeroed register in struct pt_regs; null = none. */
+  readonly register: number | null;
+  /** Index in the exception table; -1 for a guard. */
+  readonly entry: number;
+  /** Bytes skipped; 0 for a guard. */
+  readonly length: number;
+}
+
+/** A fault nothing repaired. */
+export interface RawOops {
+  readonly kind: 'pf' | 'gp' | 'ud' | 'de' | 'bp';
+  readonly access: 'read' | 'write' | 'fetch';
+  /** Guest address of the x86 instruction for `x86`, instruction slot for `interp`. */
+  readonly ip: bigint;
+  readonly address: GuestAddress;
+  /** x86 error code of #PF; 0 for the others. */
+  readonly errorCode: number;
+  /** Registers at the fault in struct pt_regs order (r15 first, 21 words); absent for `interp`. */
+  readonly registers?: readonly bigint[];
+}
+
+/** What one run on an engine gave. */
+export interface EngineRun {
+  /** R0 at exit, unsigned; 0 after an oops. */
+  readonly r0: bigint;
+  /** x86 instructions for `x86`, BPF instructions for `interp`. */
+  readonly steps: bigint;
+  readonly faults: RawFault[];
+  readonly oops: RawOops | null;
+}
