@@ -11,3 +11,4 @@ export {
   kallsymsReadUnlock,
   kallsymsRemove,
 } from './kallsyms';
+export { mmuFlush, mmuHostAddress, mmuMap, mmuRights, mmuUnmap } from './mmu';
