@@ -12,3 +12,27 @@ export {
   kallsymsRemove,
 } from './kallsyms';
 export { mmuFlush, mmuHostAddress, mmuMap, mmuRights, mmuUnmap } from './mmu';
+export {
+  addBounds64,
+  scalarAlu,
+  scalarSignExtend32,
+  scalarSignExtend64,
+  scalarSignedRange,
+  scalarTruncate,
+  subBounds64,
+} from './verifier/alu';
+export {
+  legacyNarrow,
+  scalarBroken,
+  scalarCheck,
+  scalarConst,
+  scalarSync,
+  scalarUnknown,
+  scalarZext,
+  unbound32,
+  unbound64,
+  verifierSetLegacy,
+} from './verifier/bounds';
+export { branchPredict, branchRefine } from './verifier/branch';
+export { liveMarkRead, recordEqual, scalarWithin } from './verifier/compare';
+export { verifierTnumAdd, verifierTnumSub } from './verifier/pointer';
