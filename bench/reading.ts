@@ -14,7 +14,7 @@ export async function read(
   await new Promise<void>((resolve, reject) => {
     suite
       .on('cycle', (event: Benchmark.Event) => console.log(`  ${String(event.target)}`))
-      .on('error', (event: Benchmark.Event) => reject((event.target as Benchmark).error as unknown as Error))
+      .on('error', (event: Benchmark.Event) => reject((event.target as { error?: Error }).error))
       .on('complete', () => resolve())
       .run({ async: true });
   });

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { createGunzip, gunzipSync } from 'node:zlib';
 
 const isGzip = (bytes: Uint8Array) => bytes.length > 2 && bytes[0] === 0x1f && bytes[1] === 0x8b;
@@ -37,7 +37,6 @@ async function* plain(source: Readable): AsyncGenerator<Buffer> {
 /** Lines of a file or of stdin ('-'), plain or gzip, read as they are needed. */
 export async function* lines(path: string): AsyncGenerator<string> {
   const source = path === '-' ? process.stdin : createReadStream(path);
-  const { Readable: Reader } = await import('node:stream');
-  const reader = createInterface({ input: Reader.from(plain(source)), crlfDelay: Infinity });
+  const reader = createInterface({ input: Readable.from(plain(source)), crlfDelay: Infinity });
   for await (const line of reader) if (line.trim() !== '') yield line;
 }
