@@ -1,0 +1,46 @@
+import type { ProgramSpec } from '../../program/program-spec.js';
+import type { KernelOffsets } from '../ctx/offsets.js';
+import { kernelOffsets } from '../ctx/offsets.js';
+import type { InsnAux } from '../insn-aux.js';
+import type { KernelView } from '../kernel-view.js';
+import type { Prepared } from '../prepared.js';
+
+/** What every rewrite may look at. */
+export interface RewriteEnvironment {
+  readonly spec: ProgramSpec;
+  readonly prepared: Prepared;
+  readonly kernel: KernelView;
+  readonly aux: InsnAux;
+  readonly offsets: KernelOffsets;
+  readonly privileged: boolean;
+  /** Linux 6.12 and later: signed division, arenas, per-CPU moves, may_goto, exceptions. */
+  readonly isModern: boolean;
+  /** Immediate of a call of this kernel symbol: its address relative to the call base. */
+  immediateOf(symbol: string): number;
+}
+
+export function rewriteEnvironment(
+  prepared: Prepared,
+  kernel: KernelView,
+  aux: InsnAux,
+  privileged: boolean,
+): RewriteEnvironment {
+  const immediates = new Map<string, number>();
+  return {
+    spec: prepared.spec,
+    prepared,
+    kernel,
+    aux,
+    offsets: kernelOffsets(kernel),
+    privileged,
+    isModern: kernel.profile.version === '6.12',
+    immediateOf(symbol) {
+      let immediate = immediates.get(symbol);
+      if (immediate === undefined) {
+        const distance = kernel.symbolAddress(symbol) - kernel.profile.jit.callBase;
+        immediates.set(symbol, (immediate = Number(BigInt.asIntN(32, distance))));
+      }
+      return immediate;
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { BPF_JMP, BPF_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../../assembly/isa.js';
+import type { InsnIndex } from '../../quantities.js';
+import type { RewriteEnvironment } from './environment.js';
+import { ProgType } from '../prog-type.js';
+import type { Pass } from './pass.js';
+
+/** Casts: the result is the argument. */
+const CASTS = new Set(['bpf_cast_to_kern_ctx', 'bpf_rdonly_cast']);
+/** Allocations: r1 = size (local) and r2 = metadata of the object. */
+const ALLOCATIONS = new Set(['bpf_obj_new_impl', 'bpf_percpu_obj_new_impl']);
+/** r2 = metadata of the object. */
+const WITH_META = new Set(['bpf_obj_drop_impl', 'bpf_percpu_obj_drop_impl', 'bpf_refcount_acquire_impl']);
+/** r3 = metadata, r4 = offset of the node. */
+const GRAPH_PUSHES = new Set(['bpf_list_push_front_impl', 'bpf_list_push_back_impl']);
+
+const WRITES_PACKETS = new Set<number>([
+  ProgType.SCHED_CLS,
+  ProgType.SCHED_ACT,
+  ProgType.XDP,
+  ProgType.LWT_XMIT,
+  ProgType.SK_SKB,
+  ProgType.SK_MSG,
+]);
+
+/** A call of a kernel function: constants it needs, then its address relative to the call base. */
+export function rewriteKfuncCall(env: RewriteEnvironment, pass: Pass, at: InsnIndex): void {
+  const { input } = pass;
+  const name = env.prepared.kfuncs.get(input.imm[at])?.name ?? `kfunc_${input.imm[at]}`;
+  const origin = input.origin[at];
+  if (CASTS.has(name)) return pass.mov(0, 1);
+  const meta = env.aux.kfuncArgument.get(origin) ?? 0n;
+  if (ALLOCATIONS.has(name)) {
+    pass.loadImm64(1, meta);
+    pass.loadImm64(2, 0n);
+  } else if (WITH_META.has(name)) {
+    pass.loadImm64(2, meta);
+  } else if (GRAPH_PUSHES.has(name)) {
+    pass.loadImm64(3, 0n);
+    pass.movImm(4, Number(meta));
+  } else if (name === 'bpf_rbtree_add_impl') {
+    pass.loadImm64(4, 0n);
+    pass.movImm(5, Number(meta));
+  } else if (name === 'bpf_wq_set_callback_impl') {
+    pass.loadImm64(4, env.kernel.symbolAddress('bpf_prog_aux'));
+  }
+  pass.insn(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, input.off[at], env.immediateOf(target(env, name)));
+}
+
+function target(env: RewriteEnvironment, name: string): string {
+  const readOnly = name === 'bpf_dynptr_from_skb' && !WRITES_PACKETS.has(env.spec.type);
+  return readOnly ? 'bpf_dynptr_from_skb_rdonly' : name;
+}
