@@ -13,6 +13,7 @@ const STAGES = [
   'verifier',
   'jit',
   'kallsyms',
+  'lookup',
   'helpers',
   'runtime',
 ];
