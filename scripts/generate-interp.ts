@@ -1,0 +1,297 @@
+// Writes assembly/interp/execute.ts: one case per operation of the interpreter, and per pair of operations that
+// often follow each other. Run: node --import tsx scripts/generate-interp.ts
+import { writeFileSync } from 'node:fs';
+import * as L from '../assembly/layout/interp.js';
+import { PAIRS } from './interp-pairs.js';
+
+/** Code of one operation for the record at `pc + o`; `end` = it sets pc itself. */
+interface Operation {
+  readonly code: (o: number) => string;
+  readonly end?: boolean;
+}
+
+const reg = (at: number, o: number): string => `load<u64>(load<u8>(pc, ${o + at}), regs)`;
+const dst = (o: number): string => reg(L.REC_DST, o);
+const src = (o: number): string => reg(L.REC_SRC, o);
+const imm = (o: number): string => `load<u64>(pc, ${o + L.REC_IMM})`;
+const reg32 = (at: number, o: number): string => `load<u32>(load<u8>(pc, ${o + at}), regs)`;
+const dst32 = (o: number): string => reg32(L.REC_DST, o);
+const src32 = (o: number): string => reg32(L.REC_SRC, o);
+const imm32 = (o: number): string => `load<u32>(pc, ${o + L.REC_IMM})`;
+const set = (o: number, value: string): string =>
+  `store<u64>(load<u8>(pc, ${o + L.REC_DST}), ${value}, regs);`;
+const offset = (o: number): string => `<u64>(<i64>load<i32>(pc, ${o + L.REC_OFF}))`;
+const at = (o: number): string => (o === 0 ? 'pc' : `pc + ${o}`);
+
+const operations = new Map<number, Operation>();
+const define = (op: number, code: (o: number) => string, end = false): void => {
+  if (operations.has(op)) throw new Error(`operation 0x${op.toString(16)} is defined twice`);
+  operations.set(op, { code, end });
+};
+
+// ALU, by opcode >> 4. `a` and `b` are pure loads, so naming them twice costs a load, not a side effect.
+const ALU: readonly [number, (a: string, b: string, bits: 64 | 32) => string][] = [
+  [0x0, (a, b) => `${a} + ${b}`],
+  [0x1, (a, b) => `${a} - ${b}`],
+  [0x2, (a, b) => `${a} * ${b}`],
+  [0x3, (a, b) => `${b} === 0 ? 0 : ${a} / ${b}`],
+  [0x4, (a, b) => `${a} | ${b}`],
+  [0x5, (a, b) => `${a} & ${b}`],
+  [0x7, (a, b) => `${a} >> ${b}`],
+  [0x9, (a, b) => `${b} === 0 ? ${a} : ${a} % ${b}`],
+  [0xa, (a, b) => `${a} ^ ${b}`],
+  [0xb, (_, b) => b],
+  [0xc, (a, b, bits) => `<u${bits}>(<i${bits}>${a} >> <i${bits}>${b})`],
+  [L.ALU_SDIV, (a, b, bits) => `signedDiv${bits}(${a}, ${b})`],
+  [L.ALU_SMOD, (a, b, bits) => `signedMod${bits}(${a}, ${b})`],
+];
+for (const [op, expr] of ALU) {
+  define(L.OP_ALU64_K + op, (o) => set(o, expr(dst(o), imm(o), 64)));
+  define(L.OP_ALU64_X + op, (o) => set(o, expr(dst(o), src(o), 64)));
+  define(L.OP_ALU32_K + op, (o) => set(o, `<u64>(${expr(dst32(o), imm32(o), 32)})`));
+  define(L.OP_ALU32_X + op, (o) => set(o, `<u64>(${expr(dst32(o), src32(o), 32)})`));
+}
+// In one expression TypeScript would read the shift as type arguments.
+const shiftLeft = (a: string, b: string): string => `const by = ${b}; const shifted = ${a} << by;`;
+define(L.OP_ALU64_K + 0x6, (o) => `${shiftLeft(dst(o), imm(o))} ${set(o, 'shifted')}`);
+define(L.OP_ALU64_X + 0x6, (o) => `${shiftLeft(dst(o), src(o))} ${set(o, 'shifted')}`);
+define(L.OP_ALU32_K + 0x6, (o) => `${shiftLeft(dst32(o), imm32(o))} ${set(o, '<u64>shifted')}`);
+define(L.OP_ALU32_X + 0x6, (o) => `${shiftLeft(dst32(o), src32(o))} ${set(o, '<u64>shifted')}`);
+define(L.OP_ALU64_K + 0x8, (o) => set(o, `0 - ${dst(o)}`));
+define(L.OP_ALU32_K + 0x8, (o) => set(o, `<u64>(<u32>0 - ${dst32(o)})`));
+define(L.OP_BSWAP16, (o) => set(o, `<u64>(bswap<u32>(${dst32(o)}) >> 16)`));
+define(L.OP_BSWAP32, (o) => set(o, `<u64>bswap<u32>(${dst32(o)})`));
+define(L.OP_BSWAP64, (o) => set(o, `bswap<u64>(${dst(o)})`));
+define(L.OP_ZEXT16, (o) => set(o, `${dst(o)} & 0xffff`));
+define(L.OP_MOVSX8, (o) => set(o, `<u64>(<i64>load<i8>(load<u8>(pc, ${o + L.REC_SRC}), regs))`));
+define(L.OP_MOVSX16, (o) => set(o, `<u64>(<i64>load<i16>(load<u8>(pc, ${o + L.REC_SRC}), regs))`));
+define(L.OP_MOVSX32, (o) => set(o, `<u64>(<i64>load<i32>(load<u8>(pc, ${o + L.REC_SRC}), regs))`));
+define(L.OP_MOVSX8_32, (o) => set(o, `<u64>(<u32>(<i32>load<i8>(load<u8>(pc, ${o + L.REC_SRC}), regs)))`));
+define(L.OP_MOVSX16_32, (o) => set(o, `<u64>(<u32>(<i32>load<i16>(load<u8>(pc, ${o + L.REC_SRC}), regs)))`));
+define(L.OP_CAST_USER, (o) =>
+  set(o, `${src32(o)} === 0 ? 0 : load<u64>(stateFunc, ${L.FUNC_ARENA_USER}) | <u64>${src32(o)}`),
+);
+define(L.OP_PERCPU, (o) => set(o, `${src(o)} + load<u64>(settings, ${L.SET_PERCPU})`));
+define(L.OP_NOP, () => '');
+define(L.OP_LD_IMM64, (o) => `${set(o, imm(o))} pc += ${o + 2 * L.REC_SIZE}; end += ${L.REC_SIZE};`, true);
+
+// Jumps, by opcode >> 4. A taken jump moves `end` along, so that end - pc stays the fuel left.
+const JUMPS: readonly [number, (a: string, b: string, bits: 64 | 32) => string][] = [
+  [0x1, (a, b) => `${a} === ${b}`],
+  [0x2, (a, b) => `${a} > ${b}`],
+  [0x3, (a, b) => `${a} >= ${b}`],
+  [0x4, (a, b) => `(${a} & ${b}) !== 0`],
+  [0x5, (a, b) => `${a} !== ${b}`],
+  [0x6, (a, b, bits) => `<i${bits}>${a} > <i${bits}>${b}`],
+  [0x7, (a, b, bits) => `<i${bits}>${a} >= <i${bits}>${b}`],
+  [0xa, (a, b) => `${a} < ${b}`],
+  [0xb, (a, b) => `${a} <= ${b}`],
+  [0xc, (a, b, bits) => `<i${bits}>${a} < <i${bits}>${b}`],
+  [0xd, (a, b, bits) => `<i${bits}>${a} <= <i${bits}>${b}`],
+];
+const take = (o: number): string =>
+  `const way = load<i32>(pc, ${o + L.REC_OFF}); pc += ${o + L.REC_SIZE} + way; end += way;` +
+  ` if (<i32>(end - pc) <= 0) return stop(pc, end, ${L.STOP_FUEL});`;
+const branch =
+  (condition: string) =>
+  (o: number): string =>
+    `if (${condition}) { ${take(o)} } else pc += ${o + L.REC_SIZE};`;
+for (const [op, test] of JUMPS) {
+  define(L.OP_JMP64_K + op, (o) => branch(test(dst(o), imm(o), 64))(o), true);
+  define(L.OP_JMP64_X + op, (o) => branch(test(dst(o), src(o), 64))(o), true);
+  define(L.OP_JMP32_K + op, (o) => branch(test(dst32(o), imm32(o), 32))(o), true);
+  define(L.OP_JMP32_X + op, (o) => branch(test(dst32(o), src32(o), 32))(o), true);
+}
+define(L.OP_JMP64_K, take, true);
+
+// Memory. The fast path of the TLB stands inline; an access that crosses a page misses.
+const WIDTHS = ['u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32'];
+const bytes = (width: number): number => 1 << (width & 3);
+const fault = (o: number): string => `return stop(${at(o)}, end, ${L.STOP_FAULT});`;
+const value = (width: number): string => {
+  const type = WIDTHS[width];
+  return width === 3
+    ? 'load<u64>(host)'
+    : width < 3
+      ? `<u64>load<${type}>(host)`
+      : `<u64>(<i64>load<${type}>(host))`;
+};
+const hit = (tlb: string, size: number): string =>
+  `const slot = ${tlb} + ((<usize>(va >> 12) & ${'TLB_ENTRIES - 1'}) << TLB_ENTRY_SHIFT);` +
+  ' let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));' +
+  ` if (load<u64>(slot) !== (${size === 1 ? 'va' : `(va + ${size - 1})`} & PAGE_MASK))`;
+const base = (o: number): string => `const va = ${src(o)} + ${offset(o)};`;
+const arena = (register: string, o: number): string =>
+  `const va = ${register} + load<u64>(stateFunc, ${L.FUNC_ARENA_KERNEL}) + ${offset(o)};`;
+
+for (let width = 0; width < 7; width++) {
+  const size = bytes(width);
+  const probe = (o: number): string =>
+    `${hit('tlbRead', size)} { host = probeMiss(${at(o)}, va, ${size}); if (host === 0) ${fault(o)} }` +
+    set(o, value(width));
+  define(
+    L.OP_LDX + width,
+    (o) =>
+      `${base(o)} ${hit('tlbRead', size)} { host = readMiss(va, ${size}); if (host === 0) ${fault(o)} }` +
+      set(o, value(width)),
+  );
+  define(
+    L.OP_LDX_STACK + width,
+    (o) => `const host = fp + load<i32>(pc, ${o + L.REC_OFF}); ${set(o, value(width))}`,
+  );
+  define(
+    L.OP_PROBE_6_12 + width,
+    (o) =>
+      `${base(o)} if (va - VSYSCALL <= load<u64>(settings, ${L.SET_USER_LIMIT}) - VSYSCALL) {` +
+      ` guardRefused(${at(o)}, va); ${set(o, '0')} } else { ${probe(o)} }`,
+  );
+  define(
+    L.OP_PROBE_6_1 + width,
+    (o) => `if (guardRefuses61(${at(o)}, ${src(o)})) { ${set(o, '0')} } else { ${base(o)} ${probe(o)} }`,
+  );
+  define(L.OP_PROBE_5_5 + width, (o) => `${base(o)} ${probe(o)}`);
+  define(L.OP_LDX_ARENA + width, (o) => `${arena(src(o), o)} ${probe(o)}`);
+}
+
+for (let log = 0; log < 4; log++) {
+  const size = 1 << log;
+  const type = WIDTHS[log];
+  const plain = `${hit('tlbWrite', size)} { host = writeMiss(va, ${size}); `;
+  const forms: readonly [number, number, number, (o: number) => string][] = [
+    [
+      L.OP_ST,
+      L.OP_ST_STACK,
+      L.OP_ST_ARENA,
+      (o) => (log === 3 ? imm(o) : `load<${type}>(pc, ${o + L.REC_IMM})`),
+    ],
+    [L.OP_STX, L.OP_STX_STACK, L.OP_STX_ARENA, (o) => `load<${type}>(load<u8>(pc, ${o + L.REC_SRC}), regs)`],
+  ];
+  for (const [group, stack, arenas, stored] of forms) {
+    const put = (o: number, from: string): string => `store<${type}>(host, ${from});`;
+    define(
+      group + log,
+      (o) =>
+        `const va = ${dst(o)} + ${offset(o)}; ${plain} if (host === 0) ${fault(o)} } ${put(o, stored(o))}`,
+    );
+    define(stack + log, (o) => `const host = fp + load<i32>(pc, ${o + L.REC_OFF}); ${put(o, stored(o))}`);
+    // The upper half of an arena record's immediate is the entry's index.
+    const short = (o: number): string =>
+      log === 3 && group === L.OP_ST ? `<u64>(<i64>load<i32>(pc, ${o + L.REC_IMM}))` : stored(o);
+    define(
+      arenas + log,
+      (o) =>
+        `${arena(dst(o), o)} ${hit('tlbWrite', size)} host = arenaStoreMiss(${at(o)}, va, ${size});` +
+        ` if (host !== 0) ${put(o, short(o))}`,
+    );
+  }
+}
+
+for (const [op, arenaOp, bits] of [
+  [L.OP_ATOMIC32, L.OP_ATOMIC32_ARENA, 32],
+  [L.OP_ATOMIC64, L.OP_ATOMIC64_ARENA, 64],
+]) {
+  const size = bits / 8;
+  define(
+    op,
+    (o) =>
+      `const va = ${dst(o)} + ${offset(o)}; const host = atomicMiss(${at(o)}, va, ${size});` +
+      ` if (host === 0) ${fault(o)} atomic${bits}(${at(o)}, host);`,
+  );
+  define(
+    arenaOp,
+    (o) =>
+      `${arena(dst(o), o)} const host = arenaStoreMiss(${at(o)}, va, ${size});` +
+      ` if (host !== 0) atomic${bits}(${at(o)}, host);`,
+  );
+}
+
+// Calls. The host goes on at statePc after a stop.
+define(
+  L.OP_CALL_HELPER,
+  (o) => `setGate(${imm(o)}); return stop(pc + ${o + L.REC_SIZE}, end, ${L.STOP_GATE});`,
+  true,
+);
+define(
+  L.OP_CALL_FUNC,
+  (o) =>
+    `const back = pc + ${o + L.REC_SIZE}; if (!pushFrame(load<u32>(pc, ${o + L.REC_IMM}), back, false))` +
+    ` return stop(${at(o)}, end, ${L.STOP_STACK}); fp = framePointer(); end += statePc - back; pc = statePc;` +
+    ` if (<i32>(end - pc) <= 0) return stop(pc, end, ${L.STOP_FUEL});`,
+  true,
+);
+define(
+  L.OP_EXIT,
+  (o) =>
+    `const from = pc + ${o + L.REC_SIZE}; pc = popFrame(); if (pc === 0) return stopExit(end - from);` +
+    ' fp = framePointer(); end += pc - from;',
+  true,
+);
+define(
+  L.OP_TAIL_CALL,
+  (o) =>
+    `const answer = tailCall(); if (answer === TAIL_FAULTS) ${fault(o)} pc += ${o + L.REC_SIZE};` +
+    ` if (answer === TAIL_TAKEN) return stop(pc, end, ${L.STOP_TAIL_CALL});`,
+  true,
+);
+define(L.OP_BAD, (o) => `return stop(${at(o)}, end, ${L.STOP_BAD});`, true);
+
+const cases: string[] = [];
+const emit = (op: number, code: string): void => {
+  cases.push(
+    `      case ${op}: {`,
+    `        ${code}`,
+    ...(/return[^}]*;$/.test(code) && !code.includes('if') ? [] : ['        break;']),
+    '      }',
+  );
+};
+for (const [op, { code, end }] of [...operations].sort(([a], [b]) => a - b))
+  emit(op, code(0) + (end ? '' : ` pc += ${L.REC_SIZE};`));
+PAIRS.forEach(([first, second], index) => {
+  const a = operations.get(first);
+  const b = operations.get(second);
+  if (!a || !b || a.end) throw new Error(`pair ${index}: its first operation sets pc or one is not defined`);
+  const code = `{ ${a.code(0)} } ${b.end ? b.code(L.REC_SIZE) : `{ ${b.code(L.REC_SIZE)} } pc += ${2 * L.REC_SIZE};`}`;
+  emit(L.OP_PAIRS + index, code);
+});
+
+writeFileSync(
+  new URL('../assembly/interp/execute.ts', import.meta.url),
+  `// Generated by scripts/generate-interp.ts: the loop of the BPF interpreter, one case per operation
+// (layout/interp.ts). Records, registers and the TLB are drawn where they are defined.
+import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SHIFT } from '../layout/mmu';
+import { PAGE_MASK, readMiss, tlbRead, tlbWrite, writeMiss } from '../mm/tlb';
+import { arenaStoreMiss, guardRefused, guardRefuses61, probeMiss, VSYSCALL } from './access';
+import { atomic32, atomic64, atomicMiss } from './atomic';
+import { signedDiv32, signedDiv64, signedMod32, signedMod64 } from './divide';
+import { framePointer, popFrame, pushFrame, regs, setGate, setPc, settings, stateFunc, statePc } from './state';
+import { TAIL_FAULTS, TAIL_TAKEN, tailCall } from './tail-call';
+
+/** Fuel not used at the last stop, in bytes of records; negative when the last stretch passed it. */
+export let fuelLeft: i32 = 0;
+
+function stop(pc: usize, end: usize, reason: u32): u32 {
+  setPc(pc);
+  fuelLeft = <i32>(end - pc);
+  return reason;
+}
+
+function stopExit(left: usize): u32 {
+  fuelLeft = <i32>left;
+  return ${L.STOP_EXIT};
+}
+
+/** Runs from statePc until a stop (STOP_*); \`fuel\` counts instructions and is looked at on taken jumps only. */
+export function execute(fuel: u32): u32 {
+  let pc = statePc;
+  let end = pc + <usize>fuel * ${L.REC_SIZE};
+  let fp = framePointer();
+  while (true) {
+    switch (load<u16>(pc)) {
+${cases.join('\n')}
+      default:
+        return stop(pc, end, ${L.STOP_BAD});
+    }
+  }
+}
+`,
+);
