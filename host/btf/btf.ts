@@ -1,5 +1,6 @@
 import type { TypeId } from '../quantities.js';
 import { type BtfLayout, btfError, decodeType, indexTypes, readLayout } from './encoding.js';
+import { essentialName } from './essential-name.js';
 import { formatType } from './format.js';
 import { type MemberPlace, resolveMember } from './member.js';
 import { NameIndex } from './name-index.js';
@@ -30,6 +31,7 @@ export class Btf {
   private readonly cache: (BtfType | undefined)[] = [];
   private readonly strings = new Map<number, string>();
   private names: NameIndex | null = null;
+  private flavoured: Map<string, string[]> | null = null;
   private tags: Map<TypeId, BtfDeclTag[]> | null = null;
 
   private constructor(
@@ -86,6 +88,13 @@ export class Btf {
     return type;
   }
 
+  /** Where a type's record starts in `bytes`, of a type that is not of the base. */
+  offsetOf(id: TypeId): number {
+    const at = this.offsets[id - this.firstId];
+    if (at === undefined) this.type(id);
+    return at ?? 0;
+  }
+
   /** The string at an offset of the string section. @throws BtfError when it lies outside. */
   string(offset: number): string {
     if (offset === 0) return '';
@@ -117,6 +126,42 @@ export class Btf {
   /** Every id with this name, rising. */
   findAll(name: string): TypeId[] {
     return [...this.ids(name)];
+  }
+
+  /** Every id whose name, without a CO-RE flavour, is that of `name`. */
+  findEssential(name: string): TypeId[] {
+    const wanted = essentialName(name);
+    if (wanted === '') return [];
+    const flavours = this.flavours.get(wanted) ?? [];
+    return [wanted, ...flavours].flatMap((each) => this.findAll(each)).sort((a, b) => a - b);
+  }
+
+  /** Names with a flavour by their essential name. */
+  private get flavours(): ReadonlyMap<string, string[]> {
+    if (this.flavoured === null) {
+      this.flavoured = new Map<string, string[]>();
+      for (let id = this.base === null ? 1 : this.firstId; id < this.count; id++) {
+        const offset = this.layout.view.getUint32(this.offsets[id - this.firstId]!, true);
+        if (!this.hasFlavour(offset)) continue;
+        const name = this.string(offset);
+        const known = this.flavoured.get(essentialName(name)) ?? [];
+        if (essentialName(name) !== name && !known.includes(name)) {
+          this.flavoured.set(essentialName(name), [...known, name]);
+        }
+      }
+    }
+    return this.flavoured;
+  }
+
+  private hasFlavour(offset: number): boolean {
+    if (offset < this.firstString) return false;
+    const { bytes, stringsStart, stringsEnd } = this.layout;
+    let underscores = 0;
+    for (let at = stringsStart + offset - this.firstString; at < stringsEnd && bytes[at] !== 0; at++) {
+      underscores = bytes[at] === 0x5f ? underscores + 1 : 0;
+      if (underscores === 3) return true;
+    }
+    return false;
   }
 
   /** Kind of a type without decoding it. */

@@ -17,8 +17,17 @@ export interface MapSpec {
   readonly valueType?: TypeId;
   readonly inner?: MapSpec;
   readonly initial?: Uint8Array;
+  /** Elements of a prog_array or map-in-map that are set after all maps and programs exist. */
+  readonly contents?: readonly MapElement[];
   /** Data section map that is frozen after it was filled (.rodata, .kconfig). */
   readonly frozen?: boolean;
+}
+
+/** What a static initialiser puts into slot `index`: a map (an index into the object's maps) or a program. */
+export interface MapElement {
+  readonly index: number;
+  readonly map?: number;
+  readonly program?: string;
 }
 
 /**

@@ -1,0 +1,34 @@
+import { Btf } from '../btf/btf.js';
+import { TYPE_RECORD_SIZE } from '../btf/encoding.js';
+import { BtfKind } from '../btf/types.js';
+import type { ObjectFile } from '../elf/object-file.js';
+
+const DATASEC_ENTRY_SIZE = 12;
+
+/**
+ * The object's BTF as a loader hands it to the kernel: sizes and offsets of sections, which the compiler leaves 0,
+ * filled in from the symbols.
+ */
+export function programBtf(object: ObjectFile): Btf | null {
+  const section = object.section('.BTF');
+  if (section === undefined) return null;
+  const bytes = section.data.slice();
+  const btf = Btf.parse(bytes);
+  const view = new DataView(bytes.buffer);
+  for (let id = 1; id < btf.count; id++) {
+    if (btf.kind(id) !== BtfKind.DATASEC) continue;
+    const datasec = btf.type(id);
+    const target = object.section(datasec.name);
+    if (datasec.kind !== BtfKind.DATASEC || target === undefined) continue;
+    const at = btf.offsetOf(id);
+    view.setUint32(at + 8, target.size, true);
+    datasec.vars.forEach(({ type }, index) => {
+      const { name } = btf.type(type);
+      const symbol = object.symbols.find((s) => s.section === target.index && s.name === name);
+      if (symbol !== undefined) {
+        view.setUint32(at + TYPE_RECORD_SIZE + index * DATASEC_ENTRY_SIZE + 4, symbol.value, true);
+      }
+    });
+  }
+  return Btf.parse(bytes);
+}
