@@ -11,6 +11,7 @@ export {
   kallsymsReadUnlock,
   kallsymsRemove,
 } from './kallsyms';
+export { jitEmit, jitImage, jitPatch, jitRelease, jitSize } from './jit/compile';
 export { mmuFlush, mmuHostAddress, mmuMap, mmuRights, mmuUnmap } from './mmu';
 export {
   addBounds64,
@@ -36,3 +37,21 @@ export {
 export { branchPredict, branchRefine } from './verifier/branch';
 export { liveMarkRead, recordEqual, scalarWithin } from './verifier/compare';
 export { verifierTnumAdd, verifierTnumSub } from './verifier/pointer';
+export {
+  interpDepth,
+  interpEnter,
+  interpFaultAddress,
+  interpFaultCode,
+  interpFaultVector,
+  interpFuelLeft,
+  interpFunction,
+  interpGate,
+  interpPredecode,
+  interpRegisters,
+  interpReset,
+  interpRun,
+  interpSettings,
+  interpSlot,
+  interpTailEnter,
+  interpUnwind,
+} from './interp';
