@@ -1,0 +1,70 @@
+import { type Helper, type HelperTable } from './helper.js';
+
+/** bpf_throw: the program ends at its exception boundary with what the exception callback makes of the cookie. */
+export class BpfException extends Error {
+  constructor(readonly cookie: bigint) {
+    super(`bpf_throw(${cookie})`);
+  }
+}
+
+const nothing: Helper = () => 0n;
+const same: Helper = (_, [object]) => object;
+
+const lock: Helper = (env, [address]) => {
+  env.memory.writeUint(address, 4, 1n);
+  return 0n;
+};
+const unlock: Helper = (env, [address]) => {
+  env.memory.writeUint(address, 4, 0n);
+  return 0n;
+};
+
+/** The verifier passes the size of the type in R1. */
+const newObject: Helper = (env, [size]) => env.memory.alloc('direct', Math.max(Number(size), 1));
+const dropObject: Helper = (env, [object]) => {
+  env.memory.free(object);
+  return 0n;
+};
+
+const exchange: Helper = (env, [place, value]) => {
+  const old = env.memory.readUint(place, 8);
+  env.memory.writeUint(place, 8, value);
+  return old;
+};
+
+export const kfuncs: HelperTable = {
+  bpf_throw: (_, [cookie]) => {
+    throw new BpfException(cookie);
+  },
+  bpf_rcu_read_lock: nothing,
+  bpf_rcu_read_unlock: nothing,
+  bpf_preempt_disable: nothing,
+  bpf_preempt_enable: nothing,
+  bpf_cast_to_kern_ctx: same,
+  bpf_rdonly_cast: same,
+  bpf_task_acquire: same,
+  bpf_task_release: nothing,
+  bpf_cgroup_acquire: same,
+  bpf_cgroup_release: nothing,
+  bpf_cpumask_acquire: same,
+  bpf_cpumask_release: nothing,
+  bpf_spin_lock: lock,
+  bpf_spin_unlock: unlock,
+  bpf_obj_new_impl: newObject,
+  bpf_obj_drop_impl: dropObject,
+  bpf_kptr_xchg: exchange,
+  bpf_timer_init: nothing,
+  bpf_timer_set_callback: nothing,
+  bpf_timer_start: nothing,
+  bpf_timer_cancel: nothing,
+  bpf_sk_release: nothing,
+  bpf_sk_fullsock: same,
+  bpf_tcp_sock: nothing,
+  bpf_sk_lookup_tcp: nothing,
+  bpf_sk_lookup_udp: nothing,
+  bpf_tc_sk_lookup_tcp: nothing,
+  bpf_tc_sk_lookup_udp: nothing,
+  bpf_tc_skc_lookup_tcp: nothing,
+  bpf_xdp_sk_lookup_tcp: nothing,
+  bpf_xdp_sk_lookup_udp: nothing,
+};

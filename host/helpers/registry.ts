@@ -1,0 +1,57 @@
+import { HelperError } from '../errors.js';
+import { arenaHelpers } from './arena.js';
+import { clockHelpers } from './clock.js';
+import { dynptrHelpers } from './dynptr.js';
+import type { Helper, HelperTable } from './helper.js';
+import { kfuncs } from './kfunc.js';
+import { loopHelpers } from './loop.js';
+import { mapFunctionPatterns, mapHelpers } from './map-helpers.js';
+import { outputHelpers } from './output.js';
+import { printHelpers } from './print.js';
+import { probeHelpers } from './probe.js';
+import { skbHelpers } from './skb.js';
+import { storageHelpers } from './storage.js';
+import { taskHelpers } from './task.js';
+import { textHelpers } from './text.js';
+import { tracingHelpers } from './tracing.js';
+import { xdpFunctionPatterns, xdpHelpers } from './xdp.js';
+
+const TABLES: readonly HelperTable[] = [
+  mapHelpers,
+  probeHelpers,
+  clockHelpers,
+  taskHelpers,
+  printHelpers,
+  textHelpers,
+  skbHelpers,
+  xdpHelpers,
+  outputHelpers,
+  storageHelpers,
+  loopHelpers,
+  arenaHelpers,
+  tracingHelpers,
+  dynptrHelpers,
+  kfuncs,
+];
+const PATTERNS = [...mapFunctionPatterns, ...xdpFunctionPatterns];
+const known = new Map<string, Helper>(TABLES.flatMap((table) => Object.entries(table)));
+
+/** What a call of this kernel function does, or undefined. */
+export function findHelper(symbol: string): Helper | undefined {
+  return known.get(symbol) ?? PATTERNS.find(([pattern]) => pattern.test(symbol))?.[1];
+}
+
+/** Names of the kernel functions that can be called, those of map types excepted. */
+export function helperNames(): string[] {
+  return [...known.keys()].sort();
+}
+
+/** Stands in for a kernel function that Faultline does not have: a call of it ends the run. */
+export function missingHelper(symbol: string): Helper {
+  return () => {
+    throw new HelperError(
+      'HELPER_MISSING',
+      `call of ${symbol}: expected a helper that Faultline has, found none`,
+    );
+  };
+}
