@@ -7,7 +7,7 @@ import { areKindsCompatible, isForwardOf } from './core-compat.js';
 import { CORE_KIND_NAMES, CoreReloKind, isFieldKind } from './core-kinds.js';
 import { patchInsn, poisonInsn } from './core-patch.js';
 import { type AccessSpec, localSpec, matchSpec } from './core-spec.js';
-import { type CoreValue, coreValue } from './core-value.js';
+import { bitFieldWidth, type CoreValue, coreValue } from './core-value.js';
 
 /** Adapts instructions to the kernel that its BTF describes (CO-RE). */
 export class CoreRelocator {
@@ -41,6 +41,7 @@ export class CoreRelocator {
       poisonInsn(insns, index);
       return;
     }
+    if (found !== null && isSameBitField(spec, found.spec, relo.kind)) return;
     const target = found?.value ?? { value: 0n, size: 0 };
     const problem = patchInsn(insns, index, {
       local: local.value,
@@ -107,6 +108,17 @@ function needsMatch(kind: number): boolean {
     default:
       return true;
   }
+}
+
+/**
+ * A bit-field that the kernel has where the compiler saw it keeps the compiler's unit: offset, size and shift of one
+ * access belong together, and the compiler may have chosen a wider unit than the smallest.
+ */
+function isSameBitField(local: AccessSpec, target: AccessSpec, kind: number): boolean {
+  if (!isFieldKind(kind) || kind === CoreReloKind.FIELD_EXISTS || kind === CoreReloKind.FIELD_SIGNED)
+    return false;
+  const width = bitFieldWidth(local);
+  return width > 0 && width === bitFieldWidth(target) && local.bitOffset === target.bitOffset;
 }
 
 /** An access may change its size with a pointer or an unsigned integer. */

@@ -57,6 +57,12 @@ function bitFieldUnit(
   return null;
 }
 
+/** Bits of the bit-field that an access ends in, 0 = another field. */
+export function bitFieldWidth(spec: AccessSpec): number {
+  const last = spec.accessors.at(-1)!;
+  return last.name === '' ? 0 : (spec.btf.type(last.type) as BtfComposite).members[last.index]!.bitSize;
+}
+
 function fieldValue(spec: AccessSpec, kind: number): CoreValue | string {
   const { btf, bitOffset } = spec;
   const last = spec.accessors.at(-1)!;

@@ -5,8 +5,8 @@ import { ProgramError } from '../errors.js';
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG, MapType } from './map-types.js';
 import type { MapSpec } from './program-spec.js';
 
-/** Longest name of a map or a program that the kernel takes. */
-export const MAX_NAME = 15;
+/** Longest name of a map that the kernel takes. */
+const MAX_NAME = 15;
 const MIN_SUFFIX = 7;
 const MAX_DATA_SIZE = 64 * 1024 * 1024;
 

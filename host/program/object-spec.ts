@@ -5,7 +5,7 @@ import { ProgramError } from '../errors.js';
 import type { GuestAddress } from '../quantities.js';
 import { attachTarget } from './attach-target.js';
 import { CoreRelocator } from './core-relocation.js';
-import { MAX_NAME, readDataMaps } from './data-maps.js';
+import { readDataMaps } from './data-maps.js';
 import { type Externs, readExterns } from './externs.js';
 import { type CodeFunction, FunctionTable, programError, TEXT_SECTION } from './functions.js';
 import { linkProgram } from './link.js';
@@ -150,7 +150,7 @@ function identity(
     throw programError('PROGRAM_SECTION', section || TEXT_SECTION, code.start * 8, expected);
   }
   return {
-    name: code.name.slice(0, MAX_NAME),
+    name: code.name,
     section,
     type: rule.type,
     expectedAttachType: rule.attachType,

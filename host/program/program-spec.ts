@@ -61,6 +61,7 @@ export interface AttachTarget {
 
 /** One program, linked with its subprograms and relocated against a kernel's BTF: what BPF_PROG_LOAD takes. */
 export interface ProgramSpec {
+  /** Of its function, in full; the kernel keeps 15 characters where BTF does not name it. */
   readonly name: string;
   /** ELF section; '' when the program did not come from an object. */
   readonly section: string;

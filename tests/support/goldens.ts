@@ -35,6 +35,7 @@ export interface Golden {
     bogus_ptr?: string;
     volatile?: boolean;
   };
+  note?: string;
   tags?: string[];
   expect?: { bogus?: string; unsupported_fixups?: boolean };
 }
