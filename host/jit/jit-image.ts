@@ -15,7 +15,7 @@ export interface JitInput {
   readonly arenaUser: GuestAddress;
 }
 
-/** One exception-table entry, decoded (spec/20 section 1). */
+/** One exception-table entry, decoded (assembly/layout/extable.ts). */
 export interface ExtableEntry {
   /** Start of the faulting instruction in the image. */
   readonly ipOffset: ByteOffset;
@@ -27,6 +27,8 @@ export interface ExtableEntry {
   readonly data: number;
   /** Slot of JitInput.insns that the faulting instruction came from. */
   readonly insn: InsnIndex;
+  /** Offset of the `xor` that runs instead of a refused load; null = no guard. */
+  readonly guard: ByteOffset | null;
 }
 
 /** One compiled function, placed at its final address, not yet executable. */
@@ -48,6 +50,12 @@ export interface JitImage {
   /** Passes run, the image pass included. */
   readonly passes: number;
   readonly stackDepth: number;
-  /** Offsets of the two patch sites of each directly patched tail call. */
-  readonly directSites: readonly { readonly bypass: ByteOffset; readonly target: ByteOffset }[];
+  readonly directSites: readonly DirectSite[];
+}
+
+/** Offsets of the two 5-byte patch sites of a directly patched tail call, and the slot of the call. */
+export interface DirectSite {
+  readonly bypass: ByteOffset;
+  readonly target: ByteOffset;
+  readonly insn: InsnIndex;
 }

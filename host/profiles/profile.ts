@@ -6,7 +6,7 @@ export type KernelVersion = '6.12' | '6.1' | '5.5';
 /** How a tail call's indirect jump is emitted. */
 export type IndirectBranch = 'plain' | 'retpoline' | 'retpoline-lfence' | 'its';
 
-/** Everything that changes the bytes the JIT emits (spec/10 section 2). Offsets in bytes. */
+/** Everything that changes the bytes the JIT emits. Offsets in bytes. */
 export interface JitKnobs {
   readonly version: KernelVersion;
   readonly bmi2: boolean;
@@ -31,6 +31,15 @@ export interface JitKnobs {
   readonly thisCpuOff: number;
   /** Address helper and kfunc immediates are relative to (__bpf_call_base). */
   readonly callBase: GuestAddress;
+  /** The backend knows the probing modes; without, they are unknown opcodes, as on 32-bit architectures. */
+  readonly probeMem: boolean;
+  /** With `callDepth`: address of the counter, in the per-CPU section. */
+  readonly callDepthCounter?: GuestAddress;
+  /** 5.5 only: address of the exception handler that table entries name. */
+  readonly extableHandler?: GuestAddress;
+  /** With `cfi`: type hashes of main programs and of subprograms; kcfi pads to 16 bytes with `callPadding`. */
+  readonly cfiHash?: { readonly program: number; readonly subprogram: number };
+  readonly callPadding?: boolean;
 }
 
 /** Kernel symbols by name and by address. */

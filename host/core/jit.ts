@@ -1,0 +1,181 @@
+import * as L from '../../assembly/layout/jit.js';
+import type { ByteOffset, GuestAddress, InsnIndex } from '../quantities.js';
+import type { Core } from './core.js';
+
+/** Knobs and properties of one function, in the form of the parameter record (assembly/layout/jit.ts). */
+export interface JitParameters {
+  readonly insns: Uint8Array;
+  readonly stackDepth: number;
+  readonly numExentries: number;
+  /** JIT_BMI2 and so on. */
+  readonly flags: number;
+  readonly version: number;
+  readonly indirect: number;
+  readonly cfi: number;
+  readonly cfiHash: number;
+  readonly offMapMaxEntries: number;
+  readonly offArrayPtrs: number;
+  readonly offProgFunc: number;
+  readonly thisCpuOff: number;
+  readonly arenaKernel: GuestAddress;
+  readonly arenaUser: GuestAddress;
+  readonly callBase: GuestAddress;
+  readonly returnThunk: GuestAddress;
+  readonly indirectThunk: GuestAddress;
+  readonly callDepth: GuestAddress;
+  readonly exHandler: GuestAddress;
+}
+
+/** A step of the JIT that failed: status of assembly/layout/jit.ts, slot, operand. */
+export interface JitFailure {
+  readonly status: number;
+  readonly insn: InsnIndex;
+  readonly value: bigint;
+}
+
+/** A slot whose x86 instruction may fault, in the order of the exception table. */
+export interface JitFault {
+  readonly offset: ByteOffset;
+  readonly fixup: number;
+  readonly insn: InsnIndex;
+}
+
+/** Status of a finished step: null, or what failed. */
+export type JitStep = JitFailure | null;
+
+/** One compilation in the core. Must be released, whatever happened. */
+export class CoreJit {
+  readonly #core: Core;
+  readonly #record: number;
+  readonly #insns: number;
+
+  constructor(core: Core, parameters: JitParameters) {
+    this.#core = core;
+    this.#insns = core.allocBytes(parameters.insns);
+    try {
+      this.#record = core.alloc(L.JIT_RECORD_SIZE);
+    } catch (error) {
+      core.free(this.#insns);
+      throw error;
+    }
+    core.bytes.fill(0, this.#record, this.#record + L.JIT_RECORD_SIZE);
+    this.#fill(parameters);
+  }
+
+  #fill(p: JitParameters): void {
+    const view = this.#core.view;
+    const u32 = (offset: number, value: number): void => view.setUint32(this.#record + offset, value, true);
+    const u64 = (offset: number, value: bigint): void =>
+      view.setBigUint64(this.#record + offset, value, true);
+    u32(L.JIT_INSNS, this.#insns);
+    u32(L.JIT_INSN_COUNT, p.insns.length >>> 3);
+    u32(L.JIT_STACK_DEPTH, p.stackDepth);
+    u32(L.JIT_NUM_EXENTRIES, p.numExentries);
+    u32(L.JIT_FLAGS, p.flags);
+    u32(L.JIT_VERSION, p.version);
+    u32(L.JIT_INDIRECT, p.indirect);
+    u32(L.JIT_CFI, p.cfi);
+    u32(L.JIT_CFI_HASH, p.cfiHash);
+    u32(L.JIT_OFF_MAX_ENTRIES, p.offMapMaxEntries);
+    u32(L.JIT_OFF_ARRAY_PTRS, p.offArrayPtrs);
+    u32(L.JIT_OFF_PROG_FUNC, p.offProgFunc);
+    u32(L.JIT_THIS_CPU_OFF, p.thisCpuOff);
+    u64(L.JIT_ARENA_KERNEL, p.arenaKernel);
+    u64(L.JIT_ARENA_USER, p.arenaUser);
+    u64(L.JIT_CALL_BASE, p.callBase);
+    u64(L.JIT_RETURN_THUNK, p.returnThunk);
+    u64(L.JIT_INDIRECT_THUNK, p.indirectThunk);
+    u64(L.JIT_CALL_DEPTH, p.callDepth);
+    u64(L.JIT_EX_HANDLER, p.exHandler);
+  }
+
+  #u32(offset: number): number {
+    return this.#core.view.getUint32(this.#record + offset, true);
+  }
+
+  #step(status: number): JitStep {
+    if (status === L.JIT_OK) return null;
+    const value = this.#core.view.getBigUint64(this.#record + L.JIT_ERROR_VALUE, true);
+    return { status, insn: this.#u32(L.JIT_ERROR_INSN), value };
+  }
+
+  /** Emission and sizing passes: afterwards {@link codeLength} and {@link passes} are final. */
+  size(): JitStep {
+    return this.#step(this.#core.exports.jitSize(this.#record));
+  }
+
+  /** The emission pass alone, again; after {@link size}, before {@link image}. For measuring. */
+  emit(): JitStep {
+    return this.#step(this.#core.exports.jitEmit(this.#record));
+  }
+
+  /** The image pass, for an image at `address`. Once. */
+  image(address: GuestAddress): JitStep {
+    this.#core.view.setBigUint64(this.#record + L.JIT_IMAGE, address, true);
+    return this.#step(this.#core.exports.jitImage(this.#record));
+  }
+
+  /** Changes the immediate of an ld_imm64 or call slot; {@link patch} then writes it into the image. */
+  setImm(insn: InsnIndex, imm: number): void {
+    this.#core.view.setInt32(this.#insns + insn * 8 + 4, imm, true);
+  }
+
+  /** Writes calls and function addresses again. */
+  patch(): JitStep {
+    return this.#step(this.#core.exports.jitPatch(this.#record));
+  }
+
+  /** Bytes. */
+  get codeLength(): number {
+    return this.#u32(L.JIT_CODE_LENGTH);
+  }
+
+  get passes(): number {
+    return this.#u32(L.JIT_PASSES);
+  }
+
+  /** First `size` bytes of the image: code, filling, exception table. */
+  bytes(size: number): Uint8Array {
+    return this.#core.copyOut(this.#u32(L.JIT_CODE), size);
+  }
+
+  /** Offset of each slot and of the end. */
+  offsets(): Uint32Array {
+    const start = this.#u32(L.JIT_OFFSETS) >>> 2;
+    return this.#core.words.slice(start, start + this.#u32(L.JIT_INSN_COUNT) + 1);
+  }
+
+  faults(): JitFault[] {
+    const view = this.#core.view;
+    const start = this.#u32(L.JIT_FAULTS);
+    return Array.from({ length: this.#u32(L.JIT_FAULT_COUNT) }, (_, k) => {
+      const at = start + k * L.JIT_FAULT_SIZE;
+      return {
+        offset: view.getUint32(at + L.JIT_FAULT_OFFSET, true),
+        fixup: view.getUint32(at + L.JIT_FAULT_FIXUP, true),
+        insn: view.getUint32(at + L.JIT_FAULT_SLOT, true),
+      };
+    });
+  }
+
+  /** Patch sites of directly patched tail calls. */
+  directSites(): { bypass: ByteOffset; target: ByteOffset; insn: InsnIndex }[] {
+    const view = this.#core.view;
+    const start = this.#u32(L.JIT_FIXES);
+    const sites = [];
+    for (let k = 0; k < this.#u32(L.JIT_FIX_COUNT); k++) {
+      const at = start + k * L.JIT_FIX_SIZE;
+      if (view.getUint32(at + L.JIT_FIX_KIND, true) !== L.JIT_FIX_DIRECT) continue;
+      const bypass = view.getUint32(at + L.JIT_FIX_OFFSET, true);
+      const target = view.getUint32(at + L.JIT_FIX_TARGET, true);
+      sites.push({ bypass, target, insn: view.getUint32(at + L.JIT_FIX_SLOT, true) });
+    }
+    return sites;
+  }
+
+  release(): void {
+    this.#core.exports.jitRelease(this.#record);
+    this.#core.free(this.#record);
+    this.#core.free(this.#insns);
+  }
+}

@@ -1,0 +1,194 @@
+import { EXTABLE_ALIGN, EXTABLE_ENTRY_SIZE, FIXUP_NO_REGISTER } from '../../assembly/layout/extable.js';
+import {
+  BPF_CALL,
+  BPF_DW,
+  BPF_JMP,
+  BPF_LD,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  INSN_SIZE,
+} from '../../assembly/isa.js';
+import type { Core } from '../core/core.js';
+import { CoreJit, type JitStep } from '../core/jit.js';
+import { JitError } from '../errors.js';
+import type { JitKnobs } from '../profiles/profile.js';
+import type { GuestAddress, X86Register } from '../quantities.js';
+import { jitError } from './failure.js';
+import { guardOffset } from './guard.js';
+import type { ImagePlacement, ImageSource } from './image-source.js';
+import type { ExtableEntry, JitImage, JitInput } from './jit-image.js';
+import { cfiOffset, jitParameters } from './parameters.js';
+
+const CALL = BPF_JMP | BPF_CALL;
+const LD_IMM64 = BPF_LD | BPF_DW;
+/** What a function's address is until it is known: of the same encoded length as any image's address. */
+const ADDRESS_PLACEHOLDER = 0xffffffffc0000000n;
+
+/** x86 register at each 8-byte word of struct pt_regs. */
+const PT_REGS: readonly X86Register[] = [15, 14, 13, 12, 5, 3, 11, 10, 9, 8, 0, 1, 2, 6, 7];
+
+/** A slot that refers to another function of the program: a call, or an ld_imm64 of its address. */
+interface FunctionReference {
+  readonly insn: number;
+  readonly callee: number;
+  readonly isCall: boolean;
+}
+
+interface Unit {
+  readonly input: JitInput;
+  readonly job: CoreJit;
+  readonly references: readonly FunctionReference[];
+  placement?: ImagePlacement;
+}
+
+/**
+ * Compiles the functions of one program and places them. Linux's order: each function is compiled with placeholders
+ * for the addresses of the others; once all are placed, an extra pass writes the real ones.
+ *
+ * The images are final but not yet in guest memory: see ImageSource.finalize.
+ *
+ * @throws JitError as Linux would refuse; nothing stays allocated then.
+ */
+export function compile(
+  core: Core,
+  knobs: JitKnobs,
+  functions: readonly JitInput[],
+  source: ImageSource,
+): JitImage[] {
+  const units: Unit[] = [];
+  try {
+    for (const [index, input] of functions.entries()) {
+      const unit = openUnit(core, knobs, input, functions.length);
+      units.push(unit);
+      compileUnit(unit, index, source);
+    }
+    const entries = units.map(({ placement }) => placed(placement).address + BigInt(cfiOffset(knobs)));
+    for (const unit of units) linkUnit(unit, knobs, entries);
+    return units.map((unit, index) => finishUnit(unit, knobs, entries[index]));
+  } catch (error) {
+    for (const { placement } of units) if (placement) source.release(placement);
+    throw error;
+  } finally {
+    for (const { job } of units) job.release();
+  }
+}
+
+function placed(placement: ImagePlacement | undefined): ImagePlacement {
+  if (!placement) throw new JitError('JIT_FATAL', 'bpf_jit: fatal error (function without an image)');
+  return placement;
+}
+
+function openUnit(core: Core, knobs: JitKnobs, input: JitInput, functions: number): Unit {
+  if (input.insns.length % INSN_SIZE !== 0)
+    throw new JitError(
+      'JIT_BAD_PROGRAM',
+      `function ${input.name}: expected instructions of ${INSN_SIZE} bytes, found ${input.insns.length} bytes`,
+    );
+  const references = functionReferences(input, functions);
+  let insns = input.insns;
+  if (references.some(({ isCall }) => !isCall)) {
+    insns = insns.slice();
+    const view = new DataView(insns.buffer);
+    for (const { insn, isCall } of references) {
+      if (isCall) continue;
+      view.setUint32(insn * INSN_SIZE + 4, Number(ADDRESS_PLACEHOLDER & 0xffffffffn), true);
+      view.setUint32(insn * INSN_SIZE + 12, Number(ADDRESS_PLACEHOLDER >> 32n), true);
+    }
+  }
+  return { input, job: new CoreJit(core, jitParameters(knobs, input, insns)), references };
+}
+
+function functionReferences({ name, insns }: JitInput, functions: number): FunctionReference[] {
+  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+  const references: FunctionReference[] = [];
+  for (let at = 0; at < insns.length; at += INSN_SIZE) {
+    const opcode = insns[at];
+    const source = insns[at + 1] >> 4;
+    const isCall = opcode === CALL && source === BPF_PSEUDO_CALL;
+    if (!isCall && !(opcode === LD_IMM64 && source === BPF_PSEUDO_FUNC)) {
+      if (opcode === LD_IMM64) at += INSN_SIZE;
+      continue;
+    }
+    const insn = at / INSN_SIZE;
+    const callee = isCall ? view.getInt16(at + 2, true) : view.getInt32(at + 4, true);
+    if (callee < 0 || callee >= functions)
+      throw new JitError(
+        'JIT_BAD_PROGRAM',
+        `function ${name}: reference to function ${callee}, expected one below ${functions}`,
+        { insn },
+      );
+    if (!isCall && at + 2 * INSN_SIZE > insns.length)
+      throw new JitError('JIT_BAD_PROGRAM', 'ld_imm64 without its second slot', { insn });
+    references.push({ insn, callee, isCall });
+    if (!isCall) at += INSN_SIZE;
+  }
+  return references;
+}
+
+function check(step: JitStep, job: CoreJit): void {
+  if (step !== null) throw jitError(step, job.codeLength);
+}
+
+const alignUp = (size: number, align: number): number => Math.ceil(size / align) * align;
+
+function imageLength({ input, job }: Unit): number {
+  return alignUp(job.codeLength, EXTABLE_ALIGN) + input.numExentries * EXTABLE_ENTRY_SIZE;
+}
+
+function compileUnit(unit: Unit, index: number, source: ImageSource): void {
+  check(unit.job.size(), unit.job);
+  const placement = source.allocate(imageLength(unit), index);
+  if (placement === null)
+    throw new JitError('JIT_NO_IMAGE', `function ${unit.input.name}: no room for its image`);
+  unit.placement = placement;
+  check(unit.job.image(placement.address), unit.job);
+}
+
+/** The extra pass: real addresses for the placeholders. */
+function linkUnit({ job, references }: Unit, knobs: JitKnobs, entries: readonly GuestAddress[]): void {
+  if (references.length === 0) return;
+  for (const { insn, callee, isCall } of references) {
+    const value = isCall ? entries[callee] - knobs.callBase : entries[callee];
+    job.setImm(insn, Number(BigInt.asIntN(32, value)));
+    if (!isCall) job.setImm(insn + 1, Number(BigInt.asIntN(32, value >> 32n)));
+  }
+  check(job.patch(), job);
+}
+
+function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage {
+  const { input, job } = unit;
+  const placement = placed(unit.placement);
+  const bytes = job.bytes(imageLength(unit));
+  const extableOffset = alignUp(job.codeLength, EXTABLE_ALIGN);
+  const extable = bytes.subarray(extableOffset);
+  return {
+    name: input.name,
+    address: placement.address,
+    entry,
+    region: placement.region,
+    code: bytes.subarray(0, job.codeLength),
+    extableOffset,
+    extable,
+    entries: decodeEntries(unit, knobs, extable),
+    offsets: job.offsets(),
+    passes: job.passes,
+    stackDepth: input.stackDepth,
+    directSites: job.directSites(),
+  };
+}
+
+function decodeEntries({ input, job }: Unit, knobs: JitKnobs, extable: Uint8Array): ExtableEntry[] {
+  const view = new DataView(extable.buffer, extable.byteOffset, extable.byteLength);
+  return job.faults().map(({ offset, fixup, insn }, k) => {
+    const field = fixup >>> 8;
+    const register = field === FIXUP_NO_REGISTER ? null : PT_REGS[field / 8];
+    return {
+      ipOffset: offset,
+      length: fixup & 0xff,
+      register,
+      data: view.getInt32(k * EXTABLE_ENTRY_SIZE + 8, true),
+      insn,
+      guard: guardOffset(knobs.version, input.insns[insn * INSN_SIZE], offset, register),
+    };
+  });
+}

@@ -1,0 +1,74 @@
+import * as L from '../../assembly/layout/jit.js';
+import type { JitParameters } from '../core/jit.js';
+import type { IndirectBranch, JitKnobs, KernelVersion } from '../profiles/profile.js';
+import type { JitInput } from './jit-image.js';
+
+const VERSIONS: Readonly<Record<KernelVersion, number>> = {
+  '5.5': L.JIT_V5_5,
+  '6.1': L.JIT_V6_1,
+  '6.12': L.JIT_V6_12,
+};
+
+const INDIRECT: Readonly<Record<IndirectBranch, number>> = {
+  plain: L.JIT_INDIRECT_PLAIN,
+  retpoline: L.JIT_INDIRECT_RETPOLINE,
+  'retpoline-lfence': L.JIT_INDIRECT_LFENCE,
+  its: L.JIT_INDIRECT_ITS,
+};
+
+const CFI: Readonly<Record<JitKnobs['cfi'], number>> = {
+  off: L.JIT_CFI_OFF,
+  kcfi: L.JIT_CFI_KCFI,
+  fineibt: L.JIT_CFI_FINEIBT,
+};
+
+/** Bytes of the CFI preamble between the start of an image and the function's address. */
+export function cfiOffset(knobs: JitKnobs): number {
+  if (knobs.version !== '6.12' || knobs.cfi === 'off') return 0;
+  return knobs.cfi === 'fineibt' || knobs.callPadding === true ? 16 : 5;
+}
+
+function flagBits(knobs: JitKnobs, input: JitInput): number {
+  const bits: readonly (readonly [boolean | undefined, number])[] = [
+    [knobs.bmi2, L.JIT_BMI2],
+    [knobs.ibt, L.JIT_IBT],
+    [knobs.sls, L.JIT_SLS],
+    [knobs.retpolineConfig, L.JIT_RETPOLINE_CONFIG],
+    [knobs.la57, L.JIT_LA57],
+    [knobs.smp, L.JIT_SMP],
+    [knobs.probeMem, L.JIT_PROBE_SUPPORT],
+    [knobs.callPadding, L.JIT_CALL_PADDING],
+    [input.tailCallReachable, L.JIT_TAIL_CALL_REACHABLE],
+    [input.isSubprogram, L.JIT_SUBPROGRAM],
+    [input.isExceptionCallback, L.JIT_EXCEPTION_CALLBACK],
+    [input.exceptionBoundary, L.JIT_EXCEPTION_BOUNDARY],
+    [input.isClassic, L.JIT_CLASSIC],
+  ];
+  return bits.reduce((all, [on, bit]) => (on === true ? all | bit : all), 0);
+}
+
+/** The core's parameters for one function; `insns` are input.insns with placeholders for function addresses. */
+export function jitParameters(knobs: JitKnobs, input: JitInput, insns: Uint8Array): JitParameters {
+  const hash = input.isSubprogram ? knobs.cfiHash?.subprogram : knobs.cfiHash?.program;
+  return {
+    insns,
+    stackDepth: input.stackDepth,
+    numExentries: input.numExentries,
+    flags: flagBits(knobs, input),
+    version: VERSIONS[knobs.version],
+    indirect: INDIRECT[knobs.indirect],
+    cfi: knobs.version === '6.12' ? CFI[knobs.cfi] : L.JIT_CFI_OFF,
+    cfiHash: hash ?? 0,
+    offMapMaxEntries: knobs.offMapMaxEntries,
+    offArrayPtrs: knobs.offArrayPtrs,
+    offProgFunc: knobs.offProgFunc,
+    thisCpuOff: knobs.thisCpuOff,
+    arenaKernel: input.arenaKernel,
+    arenaUser: input.arenaUser,
+    callBase: knobs.callBase,
+    returnThunk: knobs.returnThunk ?? 0n,
+    indirectThunk: knobs.indirectThunkRcx ?? 0n,
+    callDepth: knobs.callDepth ? (knobs.callDepthCounter ?? 0n) : 0n,
+    exHandler: knobs.extableHandler ?? 0n,
+  };
+}
