@@ -16,6 +16,7 @@ import {
 /** Modifier and typedef chains, arrays of arrays: longer ones are loops in broken input. */
 const MAX_CHAIN = 64;
 const POINTER_SIZE = 8;
+const MAX_SIZE = 0xffffffff;
 const VOID: BtfVoid = { id: 0, name: '', kind: BtfKind.VOID };
 
 /**
@@ -191,6 +192,7 @@ export class Btf {
       const type = this.type(this.skipModifiers(at));
       if (type.kind === BtfKind.ARRAY) {
         factor *= type.nelems;
+        if (factor > MAX_SIZE) break;
         at = type.type;
         continue;
       }
@@ -199,10 +201,10 @@ export class Btf {
         at = type.type;
         continue;
       }
-      if (factor * size > 0xffffffff) throw this.badType(id, `a size below 4 GiB`, `${factor * size} bytes`);
+      if (factor * size > MAX_SIZE) break;
       return factor * size;
     }
-    throw this.badType(id, `at most ${MAX_CHAIN} nested arrays`, 'more');
+    throw this.badType(id, `a size below 4 GiB in at most ${MAX_CHAIN} nested arrays`, 'more');
   }
 
   /** Type tags met while skipping modifiers from `id` (of a tagged pointer: pass the id that it points to). */

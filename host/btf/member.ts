@@ -12,7 +12,8 @@ export interface MemberPlace {
   readonly bitSize: number;
 }
 
-const MAX_NESTING = 32;
+/** Anonymous members looked through; more than any struct has. */
+const MAX_SEARCHED = 500;
 
 export function resolveMember(btf: Btf, structId: TypeId, path: string): MemberPlace {
   const parts = path.match(/^\w+|\.\w+|\[\d+\]/g) ?? [];
@@ -44,13 +45,20 @@ export function resolveMember(btf: Btf, structId: TypeId, path: string): MemberP
 }
 
 /** The member of this name, own or of an anonymous member, or null. */
-export function findMember(btf: Btf, struct: BtfComposite, name: string, depth = 0): MemberPlace | null {
+export function findMember(
+  btf: Btf,
+  struct: BtfComposite,
+  name: string,
+  searched: Set<TypeId> = new Set(),
+): MemberPlace | null {
+  searched.add(struct.id);
   for (const member of struct.members) {
     if (member.name === name)
       return { type: member.type, bitOffset: member.bitOffset, bitSize: member.bitSize };
-    if (member.name !== '' || depth >= MAX_NESTING) continue;
+    if (member.name !== '') continue;
     const type = btf.type(btf.skipModifiers(member.type));
-    const found = isComposite(type) ? findMember(btf, type, name, depth + 1) : null;
+    const isNew = isComposite(type) && !searched.has(type.id) && searched.size < MAX_SEARCHED;
+    const found = isNew ? findMember(btf, type, name, searched) : null;
     if (found !== null) return { ...found, bitOffset: member.bitOffset + found.bitOffset };
   }
   return null;

@@ -37,11 +37,24 @@ export interface ElfRelocation {
 
 /** A relocatable BPF object file: its sections, symbols and relocations. Immutable; shares the bytes it was parsed from. */
 export class ObjectFile {
+  private readonly sectionsByName = new Map<string, ElfSection>();
+  private readonly symbolsByName: ReadonlyMap<string, ElfSymbol>[];
+
   private constructor(
     readonly sections: readonly ElfSection[],
     readonly symbols: readonly ElfSymbol[],
     private readonly relocationTables: ReadonlyMap<number, readonly ElfRelocation[]>,
-  ) {}
+  ) {
+    for (const section of sections) {
+      if (!this.sectionsByName.has(section.name)) this.sectionsByName.set(section.name, section);
+    }
+    const byName = sections.map(() => new Map<string, ElfSymbol>());
+    for (const symbol of symbols) {
+      const names = byName[symbol.section];
+      if (names !== undefined && !names.has(symbol.name)) names.set(symbol.name, symbol);
+    }
+    this.symbolsByName = byName;
+  }
 
   /**
    * Reads an ELF64 little-endian ET_REL file for BPF (or of no machine).
@@ -57,7 +70,12 @@ export class ObjectFile {
 
   /** The first section of this name. */
   section(name: string): ElfSection | undefined {
-    return this.sections.find((section) => section.name === name);
+    return this.sectionsByName.get(name);
+  }
+
+  /** The first symbol of this name in a section. */
+  symbol(section: number, name: string): ElfSymbol | undefined {
+    return this.symbolsByName[section]?.get(name);
   }
 
   /** Relocations that apply to a section, in the order of the file. */

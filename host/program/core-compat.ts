@@ -4,6 +4,17 @@ import { BtfKind, type BtfType } from '../btf/types.js';
 import type { TypeId } from '../quantities.js';
 
 const MAX_DEPTH = 32;
+/** Pairs of types that one comparison looks at: only broken input has more. */
+const MAX_COMPARED = 10000;
+
+/** Pairs that a comparison may still look at. */
+export interface CompareBudget {
+  left: number;
+}
+
+export function compareBudget(): CompareBudget {
+  return { left: MAX_COMPARED };
+}
 
 /** Same kind, or both an enum of any width. */
 export function areKindsCompatible(a: BtfKind, b: BtfKind): boolean {
@@ -21,8 +32,9 @@ export function areTypesCompatible(
   target: Btf,
   targetId: TypeId,
   depth = 0,
+  budget: CompareBudget = compareBudget(),
 ): boolean {
-  if (depth > MAX_DEPTH) return false;
+  if (depth > MAX_DEPTH || budget.left-- <= 0) return false;
   const a = local.type(local.skipModifiers(localId));
   const b = target.type(target.skipModifiers(targetId));
   if (!areKindsCompatible(a.kind, b.kind)) return isForwardOf(a, b);
@@ -31,15 +43,15 @@ export function areTypesCompatible(
       return a.bitOffset === 0 && (b as typeof a).bitOffset === 0;
     case BtfKind.PTR:
     case BtfKind.ARRAY:
-      return areTypesCompatible(local, a.type, target, (b as typeof a).type, depth + 1);
+      return areTypesCompatible(local, a.type, target, (b as typeof a).type, depth + 1, budget);
     case BtfKind.FUNC_PROTO: {
       const other = b as typeof a;
       return (
         a.params.length === other.params.length &&
         a.params.every((p, i) =>
-          areTypesCompatible(local, p.type, target, other.params[i]!.type, depth + 1),
+          areTypesCompatible(local, p.type, target, other.params[i]!.type, depth + 1, budget),
         ) &&
-        areTypesCompatible(local, a.type, target, other.type, depth + 1)
+        areTypesCompatible(local, a.type, target, other.type, depth + 1, budget)
       );
     }
     default:

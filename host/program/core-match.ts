@@ -2,7 +2,7 @@ import type { Btf } from '../btf/btf.js';
 import { essentialName } from '../btf/essential-name.js';
 import { BtfKind, type BtfComposite, type BtfEnum, type BtfType } from '../btf/types.js';
 import type { TypeId } from '../quantities.js';
-import { areKindsCompatible, isForwardOf } from './core-compat.js';
+import { areKindsCompatible, type CompareBudget, compareBudget, isForwardOf } from './core-compat.js';
 
 const MAX_DEPTH = 32;
 
@@ -11,7 +11,7 @@ const MAX_DEPTH = 32;
  * matching type; integers agree in size and sign. Behind a pointer, structs are compared by kind and name only.
  */
 export function matchTypes(local: Btf, localId: TypeId, target: Btf, targetId: TypeId): boolean {
-  return matches(local, localId, target, targetId, false, 0);
+  return matches(local, localId, target, targetId, false, 0, compareBudget());
 }
 
 function matches(
@@ -21,14 +21,15 @@ function matches(
   targetId: TypeId,
   behindPointer: boolean,
   depth: number,
+  budget: CompareBudget,
 ): boolean {
-  if (depth > MAX_DEPTH) return false;
+  if (depth > MAX_DEPTH || budget.left-- <= 0) return false;
   const a = local.type(local.skipModifiers(localId));
   const b = target.type(target.skipModifiers(targetId));
   if (depth > 0 && essentialName(a.name) !== essentialName(b.name)) return false;
   if (!areKindsCompatible(a.kind, b.kind)) return behindPointer && (isForwardOf(a, b) || isForwardOf(b, a));
   const inner = (x: TypeId, y: TypeId, pointer = behindPointer): boolean =>
-    matches(local, x, target, y, pointer, depth + 1);
+    matches(local, x, target, y, pointer, depth + 1, budget);
   switch (a.kind) {
     case BtfKind.INT: {
       const other = b as typeof a;
@@ -48,7 +49,7 @@ function matches(
     case BtfKind.UNION:
       return (
         behindPointer ||
-        a.members.every((member) => hasMember(local, member, target, b as BtfComposite, depth))
+        a.members.every((member) => hasMember(local, member, target, b as BtfComposite, depth, budget))
       );
     case BtfKind.ENUM:
     case BtfKind.ENUM64:
@@ -73,19 +74,24 @@ function hasMember(
   target: Btf,
   struct: BtfComposite,
   depth: number,
+  budget: CompareBudget,
 ): boolean {
+  if (depth > MAX_DEPTH || budget.left-- <= 0) return false;
   if (member.name === '') {
     const type = local.type(local.skipModifiers(member.type));
-    return !isComposite(type) || depth > MAX_DEPTH
-      ? false
-      : type.members.every((inner) => hasMember(local, inner, target, struct, depth + 1));
+    return (
+      isComposite(type) &&
+      type.members.every((inner) => hasMember(local, inner, target, struct, depth + 1, budget))
+    );
   }
   return struct.members.some((other) => {
     if (other.name === '') {
       const type = target.type(target.skipModifiers(other.type));
-      return isComposite(type) && depth <= MAX_DEPTH && hasMember(local, member, target, type, depth + 1);
+      return isComposite(type) && hasMember(local, member, target, type, depth + 1, budget);
     }
-    return other.name === member.name && matches(local, member.type, target, other.type, false, depth + 1);
+    return (
+      other.name === member.name && matches(local, member.type, target, other.type, false, depth + 1, budget)
+    );
   });
 }
 

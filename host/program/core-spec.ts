@@ -24,12 +24,13 @@ export interface AccessSpec {
 }
 
 const MAX_STEPS = 64;
-const MAX_NESTING = 32;
+/** Anonymous members looked through; more than any struct has. */
+const MAX_SEARCHED = 500;
 
 /** The access as the program was compiled; a string says why it cannot be one. */
 export function localSpec(btf: Btf, root: TypeId, access: string, kind: number): AccessSpec | string {
   const steps = access.split(':').map(Number);
-  if (!/^\d+(:\d+)*$/.test(access)) return `an access string of numbers, found "${access}"`;
+  if (!/^\d{1,9}(:\d{1,9})*$/.test(access)) return `an access string of numbers, found "${access}"`;
   if (steps.length > MAX_STEPS) return `at most ${MAX_STEPS} accessors, found ${steps.length}`;
   const rootId = btf.skipModifiers(root);
   const type = btf.type(rootId);
@@ -98,7 +99,7 @@ export function matchSpec(
   let id: TypeId = root;
   for (const accessor of local.accessors) {
     if (accessor.name !== '') {
-      const found = matchMember(local.btf, accessor, target, id, 0);
+      const found = matchMember(local.btf, accessor, target, id, new Set());
       if (found === null) return null;
       accessors.push(found.accessor);
       bitOffset += found.bitOffset;
@@ -129,14 +130,15 @@ function matchMember(
   local: Accessor,
   target: Btf,
   targetId: TypeId,
-  depth: number,
+  searched: Set<TypeId>,
 ): MatchedMember | null {
   const type = target.type(targetId);
-  if (!isComposite(type) || depth >= MAX_NESTING) return null;
+  if (!isComposite(type) || searched.has(targetId) || searched.size >= MAX_SEARCHED) return null;
+  searched.add(targetId);
   const localType = (localBtf.type(local.type) as BtfComposite).members[local.index]!.type;
   for (const [index, member] of type.members.entries()) {
     if (member.name === '') {
-      const inner = matchMember(localBtf, local, target, target.skipModifiers(member.type), depth + 1);
+      const inner = matchMember(localBtf, local, target, target.skipModifiers(member.type), searched);
       if (inner !== null) return { ...inner, bitOffset: inner.bitOffset + member.bitOffset };
     } else if (member.name === local.name) {
       if (!areFieldsCompatible(localBtf, localType, target, member.type)) return null;

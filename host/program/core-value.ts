@@ -69,7 +69,7 @@ function fieldValue(spec: AccessSpec, kind: number): CoreValue | string {
   if (last.name === '') {
     const size = btf.sizeOf(last.type);
     if (kind === CoreReloKind.FIELD_BYTE_OFFSET) {
-      return { value: BigInt(bitOffset / 8), validate: true, size, type: last.type };
+      return { value: BigInt(Math.floor(bitOffset / 8)), validate: true, size, type: last.type };
     }
     if (kind === CoreReloKind.FIELD_BYTE_SIZE)
       return { value: BigInt(size), validate: true, size: 0, type: 0 };

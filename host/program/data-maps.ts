@@ -8,7 +8,8 @@ import type { MapSpec } from './program-spec.js';
 /** Longest name of a map that the kernel takes. */
 const MAX_NAME = 15;
 const MIN_SUFFIX = 7;
-const MAX_DATA_SIZE = 64 * 1024 * 1024;
+/** Bytes of a data section or of all kconfig externs. */
+export const MAX_DATA_SIZE = 64 * 1024 * 1024;
 
 /** A data section and the array map of one element that holds it. */
 export interface DataMap {

@@ -6,7 +6,7 @@ import type { ObjectFile } from '../elf/object-file.js';
 import { ProgramError } from '../errors.js';
 import type { ByteOffset, GuestAddress, TypeId } from '../quantities.js';
 import { areTypesCompatible } from './core-compat.js';
-import { dataMap } from './data-maps.js';
+import { dataMap, MAX_DATA_SIZE } from './data-maps.js';
 import { kconfigBytes } from './kconfig.js';
 import type { MapSpec } from './program-spec.js';
 
@@ -113,6 +113,8 @@ function readKconfig(
     end = offset + variable.size;
     return { variable, offset };
   });
+  if (end > MAX_DATA_SIZE)
+    throw missing(KCONFIG, variables[0]!.name, `at most ${MAX_DATA_SIZE} bytes of externs`, `${end}`);
   const initial = new Uint8Array(end);
   for (const { variable, offset } of placed) {
     const { name, type, isWeak } = variable;

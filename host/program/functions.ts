@@ -76,7 +76,15 @@ export class FunctionTable {
   /** The function that holds a slot of a section. */
   at(section: number, slot: InsnIndex): CodeFunction | undefined {
     const list = this.bySection.get(section) ?? [];
-    return list.find((each) => slot >= each.start && slot < each.start + each.insns.length / INSN_SIZE);
+    let low = 0;
+    let high = list.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (list[middle]!.start <= slot) low = middle + 1;
+      else high = middle;
+    }
+    const found = list[low - 1];
+    return found !== undefined && slot < found.start + found.insns.length / INSN_SIZE ? found : undefined;
   }
 }
 

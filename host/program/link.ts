@@ -1,8 +1,9 @@
 import * as isa from '../../assembly/isa.js';
 import { readInsn, writeInsn } from '../asm/insn.js';
 import type { Btf } from '../btf/btf.js';
-import type { BtfExt } from '../btf/btf-ext.js';
+import type { BtfExt, FuncInfoRecord, LineInfoRecord } from '../btf/btf-ext.js';
 import { BtfKind } from '../btf/types.js';
+import type { ObjectFile } from '../elf/object-file.js';
 import type { InsnIndex } from '../quantities.js';
 import {
   type CodeFunction,
@@ -34,7 +35,7 @@ export function linkProgram(
   program: CodeFunction,
   functions: FunctionTable,
   btf: Btf | null,
-  ext: BtfExt | null,
+  info: CodeInfo,
 ): LinkedProgram {
   const placed: CodeFunction[] = [];
   const startOf = new Map<CodeFunction, InsnIndex>();
@@ -86,8 +87,8 @@ export function linkProgram(
   }
   return {
     insns,
-    funcInfo: placed.flatMap((each) => funcInfoOf(each, startOf.get(each)!, ext)),
-    lineInfo: placed.flatMap((each) => lineInfoOf(each, startOf.get(each)!, ext)),
+    funcInfo: placed.flatMap((each) => info.funcInfo(each, startOf.get(each)!)),
+    lineInfo: placed.flatMap((each) => info.lineInfo(each, startOf.get(each)!)),
   };
 }
 
@@ -147,33 +148,54 @@ function exceptionCallback(
   throw programError('PROGRAM_CALL', program.section.name, program.start * isa.INSN_SIZE, expected);
 }
 
-function funcInfoOf(code: CodeFunction, start: InsnIndex, ext: BtfExt | null): FuncInfo[] {
-  return within(code, ext?.funcInfo.get(code.section.name)).map((record) => ({
-    insn: start + record.offset / isa.INSN_SIZE - code.start,
-    type: record.type,
-  }));
+/** func_info and line_info of each function, offsets as in the object. */
+export class CodeInfo {
+  private readonly funcs = new Map<CodeFunction, FuncInfoRecord[]>();
+  private readonly lines = new Map<CodeFunction, LineInfoRecord[]>();
+
+  constructor(object: ObjectFile, functions: FunctionTable, ext: BtfExt | null) {
+    if (ext === null) return;
+    sortOut(object, functions, ext.funcInfo, this.funcs);
+    sortOut(object, functions, ext.lineInfo, this.lines);
+  }
+
+  /** Of a function that starts at slot `start` of the linked program. */
+  funcInfo(code: CodeFunction, start: InsnIndex): FuncInfo[] {
+    const records = this.funcs.get(code) ?? [];
+    return records.map(({ offset, type }) => ({ insn: start + offset / isa.INSN_SIZE - code.start, type }));
+  }
+
+  /** Of a function that starts at slot `start` of the linked program. */
+  lineInfo(code: CodeFunction, start: InsnIndex): LineInfo[] {
+    const records = this.lines.get(code) ?? [];
+    return records.map(({ offset, file, line, column, source }) => {
+      return { insn: start + offset / isa.INSN_SIZE - code.start, file, line, column, source };
+    });
+  }
 }
 
-function lineInfoOf(code: CodeFunction, start: InsnIndex, ext: BtfExt | null): LineInfo[] {
-  return within(code, ext?.lineInfo.get(code.section.name)).map(({ offset, file, line, column, source }) => ({
-    insn: start + offset / isa.INSN_SIZE - code.start,
-    file,
-    line,
-    column,
-    source,
-  }));
-}
-
-function within<T extends { readonly offset: number }>(code: CodeFunction, records: readonly T[] = []): T[] {
-  const from = code.start * isa.INSN_SIZE;
-  const to = from + code.insns.length;
-  return records.filter(({ offset }) => {
-    if (offset % isa.INSN_SIZE === 0) return offset >= from && offset < to;
-    throw programError(
-      'PROGRAM_INFO',
-      '.BTF.ext',
-      offset,
-      `an offset in whole slots of ${code.section.name}, found ${offset}`,
-    );
-  });
+function sortOut<T extends { readonly offset: number }>(
+  object: ObjectFile,
+  functions: FunctionTable,
+  from: ReadonlyMap<string, readonly T[]>,
+  into: Map<CodeFunction, T[]>,
+): void {
+  for (const [name, records] of from) {
+    const section = object.section(name);
+    for (const record of records) {
+      const slot = record.offset / isa.INSN_SIZE;
+      const code = section === undefined ? undefined : functions.at(section.index, slot);
+      if (code === undefined || !Number.isInteger(slot)) {
+        throw programError(
+          'PROGRAM_INFO',
+          name,
+          record.offset,
+          'an instruction of a function for .BTF.ext, found none',
+        );
+      }
+      const known = into.get(code);
+      if (known === undefined) into.set(code, [record]);
+      else known.push(record);
+    }
+  }
 }

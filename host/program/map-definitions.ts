@@ -55,7 +55,7 @@ export function readMapDefinitions(
   }
   return datasec.vars.map(({ type }) => {
     const variable = btf.type(type);
-    const symbol = object.symbols.find((s) => s.name === variable.name && s.section === section.index);
+    const symbol = object.symbol(section.index, variable.name);
     if (variable.kind !== BtfKind.VAR || symbol === undefined) {
       throw fail('PROGRAM_MAP_SYMBOL', 0, variable.name, 'a variable with a symbol in .maps', 'none');
     }
@@ -109,7 +109,8 @@ function readDefinition(
       case 'value_size': {
         const number = memberNumber(btf, member);
         if (number === null) throw wrong('a number made by __uint or __ulong', btf.format(member.type));
-        if (member.name !== 'map_extra' && number > BigInt(MAX_ENTRIES)) throw wrong('32 bits', `${number}`);
+        if (member.name !== 'map_extra' && (number < 0n || number > BigInt(MAX_ENTRIES)))
+          throw wrong('32 bits', `${number}`);
         const key = member.name;
         const known = numbers.get(key);
         if (known !== undefined && known !== number) throw wrong(`${known} as before`, `${number}`);
@@ -215,8 +216,8 @@ function maxEntries(type: number, wanted: number, defaults: MapDefaults): number
 }
 
 /** Index of the element that a relocation at `at` in `.maps` fills, or null when it is not in this map's values. */
-export function valuesIndex(map: MapDefinition, at: ByteOffset, end: ByteOffset): number | null {
-  if (map.valuesOffset === null || at < map.valuesOffset || at >= end) return null;
+export function valuesIndex(map: MapDefinition, at: ByteOffset): number | null {
+  if (map.valuesOffset === null || at < map.valuesOffset) return null;
   const distance = at - map.valuesOffset;
   return distance % POINTER_SIZE === 0 ? distance / POINTER_SIZE : null;
 }

@@ -1,3 +1,4 @@
+import { INSN_SIZE } from '../../assembly/isa.js';
 import { type BtfExt, parseBtfExt } from '../btf/btf-ext.js';
 import type { Btf } from '../btf/btf.js';
 import { ObjectFile } from '../elf/object-file.js';
@@ -8,7 +9,7 @@ import { CoreRelocator } from './core-relocation.js';
 import { readDataMaps } from './data-maps.js';
 import { type Externs, readExterns } from './externs.js';
 import { type CodeFunction, FunctionTable, programError, TEXT_SECTION } from './functions.js';
-import { linkProgram } from './link.js';
+import { CodeInfo, linkProgram } from './link.js';
 import { readMapDefinitions } from './map-definitions.js';
 import { mapContents } from './map-contents.js';
 import { MapType } from './map-types.js';
@@ -18,6 +19,8 @@ import { type MapPlaces, relocateSection } from './relocate.js';
 import { sectionRule } from './section-table.js';
 
 const ARENA_SECTION = '.addr_space.1';
+/** Every program has its own copy of the subprograms it uses. */
+const MAX_LINKED_BYTES = 256 * 1024 * 1024;
 
 /** What an object file does not say itself. */
 export interface ObjectOptions {
@@ -60,10 +63,17 @@ export function readObjectSpec(
   for (const section of object.sections) {
     if (section.isExecutable) relocateSection(object, section, functions, places, externs);
   }
+  const info = new CodeInfo(object, functions, ext);
+  let linkedBytes = 0;
   const programs = functions.all
     .filter(({ isProgram }) => isProgram)
     .map((code): ProgramSpec => {
-      const linked = linkProgram(code, functions, btf, ext);
+      const linked = linkProgram(code, functions, btf, info);
+      linkedBytes += linked.insns.length;
+      if (linkedBytes > MAX_LINKED_BYTES) {
+        const expected = `at most ${MAX_LINKED_BYTES} bytes of linked programs, found more`;
+        throw programError('PROGRAM_SIZE', code.section.name, code.start * INSN_SIZE, expected);
+      }
       return { ...identity(code, kernel), license, maps, btf, ...linked };
     });
   return { name, license, maps, programs, btf };
@@ -117,7 +127,7 @@ function relocateCore(
   for (const [sectionName, records] of ext.coreRelo) {
     const section = object.section(sectionName);
     for (const record of records) {
-      const slot = record.offset / 8;
+      const slot = record.offset / INSN_SIZE;
       const holder = section && functions.at(section.index, slot);
       if (holder === undefined || !Number.isInteger(slot)) {
         throw programError(
@@ -147,7 +157,7 @@ function identity(
   const rule = sectionRule(section);
   if (rule === null) {
     const expected = `a section name that says the program's type, found "${section}" with ${code.name}`;
-    throw programError('PROGRAM_SECTION', section || TEXT_SECTION, code.start * 8, expected);
+    throw programError('PROGRAM_SECTION', section || TEXT_SECTION, code.start * INSN_SIZE, expected);
   }
   return {
     name: code.name,

@@ -24,7 +24,7 @@ export function programBtf(object: ObjectFile): Btf | null {
     view.setUint32(at + 8, target.size, true);
     datasec.vars.forEach(({ type }, index) => {
       const { name } = btf.type(type);
-      const symbol = object.symbols.find((s) => s.section === target.index && s.name === name);
+      const symbol = object.symbol(target.index, name);
       if (symbol !== undefined) {
         view.setUint32(at + TYPE_RECORD_SIZE + index * DATASEC_ENTRY_SIZE + 4, symbol.value, true);
       }

@@ -92,7 +92,7 @@ for (const kernel of ['6.1', '6.12']) {
       };
       assert.deepEqual(got, want, `${golden.id} (${golden.note})`);
     }
-    
+
     assert.ok(records.length > 80, `${records.length} records compared`);
   });
 }
