@@ -48,11 +48,15 @@ const ALU: readonly [number, (a: string, b: string, bits: 64 | 32) => string][] 
 for (const [op, expr] of ALU) {
   define(L.OP_ALU64_K + op, (o) => set(o, expr(dst(o), imm(o), 64)));
   define(L.OP_ALU64_X + op, (o) => set(o, expr(dst(o), src(o), 64)));
-  define(L.OP_ALU32_K + op, (o) => set(o, `<u64>(${expr(dst32(o), imm32(o), 32)})`));
-  define(L.OP_ALU32_X + op, (o) => set(o, `<u64>(${expr(dst32(o), src32(o), 32)})`));
+  // load<u32> where a u64 is wanted would make the whole expression 64 bits wide.
+  const narrow = (o: number, b: string): string =>
+    `const a: u32 = ${dst32(o)}; const b: u32 = ${b}; ${set(o, `<u64>(${expr('a', 'b', 32)})`)}`;
+  define(L.OP_ALU32_K + op, (o) => narrow(o, imm32(o)));
+  define(L.OP_ALU32_X + op, (o) => narrow(o, src32(o)));
 }
 // In one expression TypeScript would read the shift as type arguments.
-const shiftLeft = (a: string, b: string): string => `const by = ${b}; const shifted = ${a} << by;`;
+const shiftLeft = (a: string, b: string): string =>
+  `const by = ${b}; const whole = ${a}; const shifted = whole << by;`;
 define(L.OP_ALU64_K + 0x6, (o) => `${shiftLeft(dst(o), imm(o))} ${set(o, 'shifted')}`);
 define(L.OP_ALU64_X + 0x6, (o) => `${shiftLeft(dst(o), src(o))} ${set(o, 'shifted')}`);
 define(L.OP_ALU32_K + 0x6, (o) => `${shiftLeft(dst32(o), imm32(o))} ${set(o, '<u64>shifted')}`);

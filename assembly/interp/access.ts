@@ -3,6 +3,7 @@ import { faultLogPush } from '../fault-log';
 import { FAULT_KIND_GP, FAULT_KIND_GUARD, FAULT_KIND_PF, FAULT_NONE } from '../layout/fault-log';
 import {
   FUNC_CODE,
+  FUNC_PROGRAM,
   REC_DST,
   REC_ENTRY,
   REC_OFF,
@@ -24,8 +25,10 @@ const zero: usize = memory.data(8, 8);
 // Offsets in struct pt_regs of R0 to R9, one byte each.
 const ptRegs: usize = memory.data<u8>([80, 112, 104, 96, 88, 72, 40, 16, 8, 0]);
 
+/** program << 32 | slot. */
 function slotOf(record: usize): u64 {
-  return <u64>((record - load<u32>(stateFunc, FUNC_CODE)) / REC_SIZE);
+  const slot = (record - load<u32>(stateFunc, FUNC_CODE)) / REC_SIZE;
+  return ((<u64>load<u32>(stateFunc, FUNC_PROGRAM)) << 32) | (<u64>slot);
 }
 
 function registerOf(record: usize): u32 {

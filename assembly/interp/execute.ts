@@ -75,7 +75,8 @@ export function execute(fuel: u32): u32 {
       }
       case 6: {
         const by = load<u64>(pc, 8);
-        const shifted = load<u64>(load<u8>(pc, 2), regs) << by;
+        const whole = load<u64>(load<u8>(pc, 2), regs);
+        const shifted = whole << by;
         store<u64>(load<u8>(pc, 2), shifted, regs);
         pc += 16;
         break;
@@ -188,7 +189,8 @@ export function execute(fuel: u32): u32 {
       }
       case 22: {
         const by = load<u64>(load<u8>(pc, 3), regs);
-        const shifted = load<u64>(load<u8>(pc, 2), regs) << by;
+        const whole = load<u64>(load<u8>(pc, 2), regs);
+        const shifted = whole << by;
         store<u64>(load<u8>(pc, 2), shifted, regs);
         pc += 16;
         break;
@@ -255,48 +257,59 @@ export function execute(fuel: u32): u32 {
         break;
       }
       case 32: {
-        store<u64>(load<u8>(pc, 2), <u64>(load<u32>(load<u8>(pc, 2), regs) + load<u32>(pc, 8)), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(a + b), regs);
         pc += 16;
         break;
       }
       case 33: {
-        store<u64>(load<u8>(pc, 2), <u64>(load<u32>(load<u8>(pc, 2), regs) - load<u32>(pc, 8)), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(a - b), regs);
         pc += 16;
         break;
       }
       case 34: {
-        store<u64>(load<u8>(pc, 2), <u64>(load<u32>(load<u8>(pc, 2), regs) * load<u32>(pc, 8)), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(a * b), regs);
         pc += 16;
         break;
       }
       case 35: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(pc, 8) === 0 ? 0 : load<u32>(load<u8>(pc, 2), regs) / load<u32>(pc, 8)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(b === 0 ? 0 : a / b), regs);
         pc += 16;
         break;
       }
       case 36: {
-        store<u64>(load<u8>(pc, 2), <u64>(load<u32>(load<u8>(pc, 2), regs) | load<u32>(pc, 8)), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(a | b), regs);
         pc += 16;
         break;
       }
       case 37: {
-        store<u64>(load<u8>(pc, 2), <u64>(load<u32>(load<u8>(pc, 2), regs) & load<u32>(pc, 8)), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(a & b), regs);
         pc += 16;
         break;
       }
       case 38: {
         const by = load<u32>(pc, 8);
-        const shifted = load<u32>(load<u8>(pc, 2), regs) << by;
+        const whole = load<u32>(load<u8>(pc, 2), regs);
+        const shifted = whole << by;
         store<u64>(load<u8>(pc, 2), <u64>shifted, regs);
         pc += 16;
         break;
       }
       case 39: {
-        store<u64>(load<u8>(pc, 2), <u64>(load<u32>(load<u8>(pc, 2), regs) >> load<u32>(pc, 8)), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(a >> b), regs);
         pc += 16;
         break;
       }
@@ -306,180 +319,143 @@ export function execute(fuel: u32): u32 {
         break;
       }
       case 41: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(
-            (load<u32>(pc, 8) === 0
-              ? load<u32>(load<u8>(pc, 2), regs)
-              : load<u32>(load<u8>(pc, 2), regs) % load<u32>(pc, 8))
-          ),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(b === 0 ? a : a % b), regs);
         pc += 16;
         break;
       }
       case 42: {
-        store<u64>(load<u8>(pc, 2), <u64>(load<u32>(load<u8>(pc, 2), regs) ^ load<u32>(pc, 8)), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(a ^ b), regs);
         pc += 16;
         break;
       }
       case 43: {
-        store<u64>(load<u8>(pc, 2), <u64>load<u32>(pc, 8), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>b, regs);
         pc += 16;
         break;
       }
       case 44: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(<u32>((<i32>load<u32>(load<u8>(pc, 2), regs)) >> (<i32>load<u32>(pc, 8)))),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>(<u32>((<i32>a) >> (<i32>b))), regs);
         pc += 16;
         break;
       }
       case 46: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>signedDiv32(load<u32>(load<u8>(pc, 2), regs), load<u32>(pc, 8)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>signedDiv32(a, b), regs);
         pc += 16;
         break;
       }
       case 47: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>signedMod32(load<u32>(load<u8>(pc, 2), regs), load<u32>(pc, 8)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(pc, 8);
+        store<u64>(load<u8>(pc, 2), <u64>signedMod32(a, b), regs);
         pc += 16;
         break;
       }
       case 48: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(load<u8>(pc, 2), regs) + load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(a + b), regs);
         pc += 16;
         break;
       }
       case 49: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(load<u8>(pc, 2), regs) - load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(a - b), regs);
         pc += 16;
         break;
       }
       case 50: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(load<u8>(pc, 2), regs) * load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(a * b), regs);
         pc += 16;
         break;
       }
       case 51: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(
-            (load<u32>(load<u8>(pc, 3), regs) === 0
-              ? 0
-              : load<u32>(load<u8>(pc, 2), regs) / load<u32>(load<u8>(pc, 3), regs))
-          ),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(b === 0 ? 0 : a / b), regs);
         pc += 16;
         break;
       }
       case 52: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(load<u8>(pc, 2), regs) | load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(a | b), regs);
         pc += 16;
         break;
       }
       case 53: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(load<u8>(pc, 2), regs) & load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(a & b), regs);
         pc += 16;
         break;
       }
       case 54: {
         const by = load<u32>(load<u8>(pc, 3), regs);
-        const shifted = load<u32>(load<u8>(pc, 2), regs) << by;
+        const whole = load<u32>(load<u8>(pc, 2), regs);
+        const shifted = whole << by;
         store<u64>(load<u8>(pc, 2), <u64>shifted, regs);
         pc += 16;
         break;
       }
       case 55: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(load<u8>(pc, 2), regs) >> load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(a >> b), regs);
         pc += 16;
         break;
       }
       case 57: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(
-            (load<u32>(load<u8>(pc, 3), regs) === 0
-              ? load<u32>(load<u8>(pc, 2), regs)
-              : load<u32>(load<u8>(pc, 2), regs) % load<u32>(load<u8>(pc, 3), regs))
-          ),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(b === 0 ? a : a % b), regs);
         pc += 16;
         break;
       }
       case 58: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(load<u32>(load<u8>(pc, 2), regs) ^ load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(a ^ b), regs);
         pc += 16;
         break;
       }
       case 59: {
-        store<u64>(load<u8>(pc, 2), <u64>load<u32>(load<u8>(pc, 3), regs), regs);
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>b, regs);
         pc += 16;
         break;
       }
       case 60: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>(<u32>((<i32>load<u32>(load<u8>(pc, 2), regs)) >> (<i32>load<u32>(load<u8>(pc, 3), regs)))),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>(<u32>((<i32>a) >> (<i32>b))), regs);
         pc += 16;
         break;
       }
       case 62: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>signedDiv32(load<u32>(load<u8>(pc, 2), regs), load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>signedDiv32(a, b), regs);
         pc += 16;
         break;
       }
       case 63: {
-        store<u64>(
-          load<u8>(pc, 2),
-          <u64>signedMod32(load<u32>(load<u8>(pc, 2), regs), load<u32>(load<u8>(pc, 3), regs)),
-          regs,
-        );
+        const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+        const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), <u64>signedMod32(a, b), regs);
         pc += 16;
         break;
       }

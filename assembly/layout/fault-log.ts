@@ -3,7 +3,7 @@
 //   +0 count u64   faults pushed since the last reset, kept beyond the capacity
 //   +16 records    the record of fault n stands at index n % FAULT_CAPACITY
 //
-//   one record: +0 ip u64 (x86) or slot of the instruction (interpreter)
+//   one record: +0 ip u64 (x86), or program << 32 | slot of the instruction (interpreter)
 //               +8 address u64   +16 kind u32   +20 register u32   +24 entry u32   +28 length u32
 
 export const FAULT_COUNT = 0;

@@ -19,7 +19,7 @@ const KINDS = ['pf', 'gp', 'guard'] as const;
 
 /** One record of the core's fault log, as the engines push them. */
 export interface LoggedFault {
-  /** x86: address of the instruction; interpreter: its slot. */
+  /** x86: address of the instruction; interpreter: program << 32 | its slot. */
   readonly ip: bigint;
   readonly address: GuestAddress;
   readonly kind: (typeof KINDS)[number];

@@ -6,6 +6,11 @@ import type { GuestAddress } from '../quantities.js';
  */
 export type GateHandler = (gate: GuestAddress, args: readonly bigint[]) => bigint;
 
+/** Thrown by a gate handler: ends the outermost program at once with this R0 (bpf_throw, a suite's unwind helper). */
+export class ProgramUnwind {
+  constructor(readonly r0: bigint) {}
+}
+
 /** One repaired fault as an engine logs it, before it is resolved to a program and an instruction. */
 export interface RawFault {
   readonly kind: 'pf' | 'gp' | 'guard';
@@ -16,8 +21,10 @@ export interface RawFault {
   readonly register: number | null;
   /** Index in the exception table; -1 for a guard. */
   readonly entry: number;
-  /** Bytes skipped; 0 for a guard. */
+  /** Bytes skipped; 0 for a guard, and for `interp`, which has no x86 instruction. */
   readonly length: number;
+  /** `interp`: handle of the program the slot belongs to (tail calls change it). */
+  readonly program?: number;
 }
 
 /** A fault nothing repaired. */
@@ -31,6 +38,8 @@ export interface RawOops {
   readonly errorCode: number;
   /** Registers at the fault in struct pt_regs order (r15 first, 21 words); absent for `interp`. */
   readonly registers?: readonly bigint[];
+  /** `interp`: handle of the program the slot belongs to. */
+  readonly program?: number;
 }
 
 /** What one run on an engine gave. */
