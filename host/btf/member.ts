@@ -17,7 +17,7 @@ const MAX_SEARCHED = 500;
 
 export function resolveMember(btf: Btf, structId: TypeId, path: string): MemberPlace {
   const parts = path.match(/^\w+|\.\w+|\[\d+\]/g) ?? [];
-  if (parts.join('') !== path || path === '') {
+  if (parts.join('') !== path || !/^\w/.test(path)) {
     throw new BtfError(
       'BTF_NO_MEMBER',
       `member path "${path}": expected name(.name|[index])*, found something else`,
