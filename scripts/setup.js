@@ -30,7 +30,6 @@ const lock = createHash('sha256')
   .update(readFileSync(join(root, 'package-lock.json')))
   .digest('hex');
 if (!existsSync(LOCK_STAMP) || readFileSync(LOCK_STAMP, 'utf8') !== lock) {
-  // npm ci builds too, through the prepare script.
   run('npm', 'ci', '--no-audit', '--no-fund');
   writeFileSync(LOCK_STAMP, lock);
 }
