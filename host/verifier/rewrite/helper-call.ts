@@ -13,7 +13,7 @@ import {
 import type { InsnIndex } from '../../quantities.js';
 import { AttachType, ProgType } from '../prog-type.js';
 import type { RewriteEnvironment } from './environment.js';
-import { helperSymbol } from './helper-symbol.js';
+import { helperTarget } from './helper-target.js';
 import { inlineLookup, perCpuAddress } from './map-lookup.js';
 import { mapOfCall } from './map-of-call.js';
 import { type MapOperation, mapFunction } from './map-type.js';
@@ -75,7 +75,7 @@ export function rewriteHelperCall(
   } else if (inlineHelper(env, pass, id)) {
     return;
   }
-  pass.call(env.immediateOf(helperSymbol(id, env.spec, env.kernel.profile.version)));
+  pass.call(env.immediateOf(helperTarget(env, id)));
 }
 
 function rewriteMapCall(env: RewriteEnvironment, pass: Pass, at: InsnIndex, operation: MapOperation): void {
@@ -86,7 +86,7 @@ function rewriteMapCall(env: RewriteEnvironment, pass: Pass, at: InsnIndex, oper
     const symbol = mapFunction(map.type, operation);
     if (symbol !== undefined) return pass.call(env.immediateOf(symbol));
   }
-  pass.call(env.immediateOf(helperSymbol(input.imm[at], env.spec, env.kernel.profile.version)));
+  pass.call(env.immediateOf(helperTarget(env, input.imm[at])));
 }
 
 /** Helpers of a few instructions. */

@@ -1,0 +1,46 @@
+import type { InsnIndex } from '../../quantities.js';
+import type { ProgramSpec } from '../../program/program-spec.js';
+import type { KernelView } from '../kernel-view.js';
+import { LOG_LEVEL1, LOG_LEVEL2, type LogRecord } from '../log.js';
+import { InsnStream } from '../rewrite/stream.js';
+import { VerifierError } from '../verifier-error.js';
+
+/** What is printed last, whatever happened. */
+const NOTHING_SIMULATED =
+  'processed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0';
+
+/** What the passes before the simulation share: the program's instructions as columns, and the log so far. */
+export class Prepass {
+  readonly stream: InsnStream;
+  readonly log: LogRecord[] = [];
+
+  constructor(
+    readonly spec: ProgramSpec,
+    readonly kernel: KernelView,
+    readonly privileged: boolean,
+  ) {
+    this.stream = InsnStream.parse(spec.insns);
+  }
+
+  get count(): number {
+    return this.stream.length;
+  }
+
+  /** Linux 6.12 and later. */
+  get isModern(): boolean {
+    return this.kernel.profile.version === '6.12';
+  }
+
+  /** A line that only log_level 2 shows. */
+  trace(text: string): void {
+    this.log.push({ level: LOG_LEVEL2, insn: 0, text });
+  }
+
+  /** Refuses the program. An empty message is not printed. */
+  fail(errno: number, text: string, insn?: InsnIndex): never {
+    const at = insn ?? 0;
+    if (text !== '') this.log.push({ level: LOG_LEVEL1, insn: at, text });
+    this.log.push({ level: LOG_LEVEL1, insn: at, text: NOTHING_SIMULATED });
+    throw new VerifierError(errno, text, insn, this.log);
+  }
+}
