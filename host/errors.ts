@@ -43,6 +43,8 @@ export class MapError extends FaultlineError {
     this.errno = errno;
   }
 }
+/** A run could not be made, or engines disagreed about it. Codes: RUN_*. */
+export class RunError extends FaultlineError {}
 /** A helper or kfunc was called that Faultline does not have, or used in a way no kernel allows. Codes: HELPER_*. */
 export class HelperError extends FaultlineError {}
 /** The symbol table was used wrongly: overlapping text, unknown symbol. Codes: KALLSYMS_*. */

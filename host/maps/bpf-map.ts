@@ -16,6 +16,8 @@ export interface MapEnvironment {
   nextId(): number;
   /** The open map whose struct bpf_map lies at this address. */
   mapAt(address: GuestAddress): BpfMap | undefined;
+  /** A slot of a map that holds objects was set or cleared: direct tail calls follow it. */
+  slotChanged?(map: BpfMap, index: number): void;
 }
 
 /** A key from the host: bytes, or a number written little-endian in the map's key size. */

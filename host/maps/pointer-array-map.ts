@@ -72,7 +72,7 @@ export class PointerArrayMap extends BpfMap {
       const mismatch = innerErrno(this.#inner, this.env.mapAt(address));
       if (mismatch !== 0) return -mismatch;
     }
-    this.env.memory.writeUint(this.slot(index), 8, address);
+    this.#set(index, address);
     return 0;
   }
 
@@ -80,8 +80,13 @@ export class PointerArrayMap extends BpfMap {
     const index = keyIndex(key);
     if (index >= this.spec.maxEntries) return -Errno.E2BIG;
     if (this.objectAt(index) === 0n) return -Errno.ENOENT;
-    this.env.memory.writeUint(this.slot(index), 8, 0n);
+    this.#set(index, 0n);
     return 0;
+  }
+
+  #set(index: number, address: GuestAddress): void {
+    this.env.memory.writeUint(this.slot(index), 8, address);
+    this.env.slotChanged?.(this, index);
   }
 
   *cells(): Iterable<MapCell> {

@@ -38,6 +38,8 @@ export interface InterpOptions {
   readonly perCpuOffset?: bigint;
   /** Bytes of kernel stack. */
   readonly stackSize?: number;
+  /** A fault on a user address is never repaired, as Linux 5.12 and later do with SMAP; absent: by the version. */
+  readonly smap?: boolean;
 }
 
 /** Instructions per entry into the core: returning lets the JS engine switch to optimised code. */
@@ -82,6 +84,7 @@ export class InterpEngine {
       version: jit.version,
       offMapMaxEntries: jit.offMapMaxEntries,
       offArrayPtrs: jit.offArrayPtrs,
+      smap: options.smap ?? jit.version !== '5.5',
       userLimit: jit.la57 ? USER_LIMIT_LA57 : USER_LIMIT,
     });
   }

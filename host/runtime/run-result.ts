@@ -48,4 +48,12 @@ export interface RunResult {
   readonly steps: bigint;
   readonly faults: readonly FaultRecord[];
   readonly oops: OopsRecord | null;
+  /** Packet or context as the program left it; null = the context has none. */
+  readonly output: Uint8Array | null;
+  /** Where bpf_redirect sent the packet. */
+  readonly redirect: { readonly ifindex: number; readonly flags: bigint } | null;
+  /** Bytes of bpf_seq_write and bpf_seq_printf. */
+  readonly seq: Uint8Array;
+  /** Lines of bpf_trace_printk. */
+  readonly trace: readonly string[];
 }

@@ -1,0 +1,45 @@
+import { Btf } from '../btf/btf.js';
+import { Core, type CoreSource } from '../core/core.js';
+import type { RegionName } from '../mm/guest-memory.js';
+import { platform } from '../platform/platform.js';
+import type { Profile } from '../profiles/profile.js';
+import { profile as profileByName } from '../profiles/profiles.js';
+import { refineProfile } from '../profiles/refine.js';
+import { Kernel } from './kernel.js';
+
+export interface BootOptions {
+  /** Kernel to be: linux-6.12 (default), linux-6.1, linux-5.5, or a profile of one's own. */
+  readonly profile?: string | Profile;
+  /** CPU and boot options: base (default), nobmi2, mitig, mitigamd, harden2. */
+  readonly variant?: string;
+  /** The kernel's BTF (/sys/kernel/btf/vmlinux), parsed or not. */
+  readonly btf: Btf | Uint8Array;
+  /** core.wasm, where it does not lie beside the package's code. */
+  readonly wasm?: CoreSource;
+  /** Bytes of each guest region, where 64 MiB are too few or too many. */
+  readonly memory?: Partial<Record<RegionName, number>>;
+  /** Seed of all randomness: image placement, bpf_get_prandom_u32. Default 1. */
+  readonly seed?: number;
+}
+
+/**
+ * Boots a kernel: guest memory, symbols, a per-CPU area, a current task, the engines.
+ *
+ * @throws UsageError USAGE_PROFILE; BtfError; LimitError LIMIT_MEMORY.
+ * @example
+ * const kernel = await bootKernel({ btf: await readFile('vmlinux.btf') });
+ * const object = kernel.loadObject(await readFile('task_walk.bpf.o'));
+ */
+export async function bootKernel(options: BootOptions): Promise<Kernel> {
+  const btf = options.btf instanceof Btf ? options.btf : Btf.parse(options.btf);
+  const named = options.profile ?? 'linux-6.12';
+  const profile = typeof named === 'string' ? profileByName(named, options.variant) : named;
+  const core = await Core.load(options.wasm ?? (await platform().coreWasm()));
+  return new Kernel({
+    core,
+    profile: refineProfile(profile, btf),
+    btf,
+    memory: options.memory,
+    seed: options.seed ?? 1,
+  });
+}

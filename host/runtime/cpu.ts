@@ -1,0 +1,211 @@
+import { PF_FETCH, PF_WRITE, VECTOR_BP, VECTOR_DE, VECTOR_PF, VECTOR_UD } from '../../assembly/layout/mmu.js';
+import type { Core } from '../core/core.js';
+import { Cpu } from '../core/cpu.js';
+import { FaultLog } from '../core/fault-log.js';
+import { LimitError, UsageError } from '../errors.js';
+import { type GuestMemory, PAGE_SIZE, RIGHT_GATE } from '../mm/guest-memory.js';
+import type { ByteOffset, GuestAddress } from '../quantities.js';
+import { ProgramUnwind, type EngineRun, type GateHandler, type RawFault, type RawOops } from './engine.js';
+
+export interface X86Options {
+  /** Bytes of kernel stack, rounded up to pages; an unmapped page lies below and above it. */
+  readonly stackSize?: number;
+  /** A fault on a user address is never repaired, as Linux 5.12 and later do on a CPU with SMAP. */
+  readonly smap?: boolean;
+}
+
+export interface X86RunOptions {
+  readonly gate: GateHandler;
+  /** x86 instructions; LIMIT_STEPS is thrown past them. */
+  readonly maxSteps?: bigint;
+  /** Base of the gs segment: the per-CPU area of the CPU that runs. */
+  readonly gsBase?: GuestAddress;
+  /** Initial rsp, 16-byte aligned; the engine's own stack when absent. */
+  readonly stackTop?: GuestAddress;
+}
+
+/** Instructions per entry into the core: returning lets the JS engine switch to optimised code. */
+const SLICE = 500_000;
+const DEFAULT_STACK = 16384;
+const DEFAULT_STEPS = 10_000_000_000n;
+const KERNEL_CS = 0x10n;
+const KERNEL_SS = 0x18n;
+/** Words of struct pt_regs. */
+const ORIG_AX = 15;
+const CS = 17;
+const SS = 20;
+
+/** Leaves every nested call when a fault is fatal. */
+class OopsSignal {
+  constructor(readonly oops: RawOops) {}
+}
+
+interface Running {
+  readonly options: X86RunOptions;
+  readonly maxSteps: bigint;
+  steps: bigint;
+}
+
+/** Runs JIT images on the emulated x86-64 CPU, faults delivered and repaired through the exception tables. */
+export class X86Engine {
+  readonly #cpu: Cpu;
+  readonly #log: FaultLog;
+  readonly #stackTop: GuestAddress;
+  /** Fetching here ends the innermost call from the host. */
+  readonly #returnGate: GuestAddress;
+  #running: Running | null = null;
+
+  constructor(core: Core, memory: GuestMemory, options: X86Options = {}) {
+    this.#cpu = new Cpu(core);
+    this.#cpu.setSmap(options.smap ?? false);
+    this.#log = new FaultLog(core);
+    const size = Math.ceil((options.stackSize ?? DEFAULT_STACK) / PAGE_SIZE) * PAGE_SIZE;
+    const stack = memory.alloc('vmalloc', size + PAGE_SIZE);
+    memory.unmap(stack, PAGE_SIZE);
+    this.#stackTop = stack + BigInt(size + PAGE_SIZE);
+    const text = memory.region('text');
+    this.#returnGate = text.base + BigInt(text.size - PAGE_SIZE);
+    memory.map(this.#returnGate, PAGE_SIZE, RIGHT_GATE);
+  }
+
+  /**
+   * Calls the function at `entry` with R1 to R5 = `args`. Errors: LIMIT_STEPS, LIMIT_STACK, LIMIT_MEMORY; what a gate
+   * handler throws. A fault that nothing repairs is the oops of the result.
+   */
+  run(entry: GuestAddress, args: readonly bigint[], options: X86RunOptions): EngineRun {
+    const outer = this.#running;
+    const saved = outer === null ? null : this.#cpu.save();
+    if (outer === null) {
+      this.#log.reset();
+      this.#cpu.reset();
+      this.#cpu.rsp = options.stackTop ?? this.#stackTop;
+    }
+    const logged = this.#log.count;
+    const running: Running = { options, maxSteps: options.maxSteps ?? DEFAULT_STEPS, steps: 0n };
+    this.#running = running;
+    this.#cpu.gsBase = options.gsBase ?? 0n;
+    let r0 = 0n;
+    let oops: RawOops | null = null;
+    try {
+      r0 = this.#enter(entry, args, running);
+    } catch (thrown) {
+      if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
+      else if (thrown instanceof OopsSignal) oops = thrown.oops;
+      else throw thrown;
+    } finally {
+      this.#running = outer;
+      if (saved) this.#cpu.restore(saved);
+    }
+    return { r0, steps: running.steps, faults: this.#faults(logged), oops };
+  }
+
+  /** Calls a function by address, inside a gate handler: a callback. Returns its R0. Errors: USAGE_POINTER. */
+  call(address: GuestAddress, args: readonly bigint[]): bigint {
+    const running = this.#running;
+    if (running === null)
+      throw new UsageError(
+        'USAGE_POINTER',
+        `x86: nothing runs that 0x${address.toString(16)} could be called from`,
+        {
+          address,
+        },
+      );
+    const saved = this.#cpu.save();
+    try {
+      return this.#enter(address, args, running);
+    } finally {
+      this.#cpu.restore(saved);
+    }
+  }
+
+  /**
+   * Registers the `xor dst,dst` by which each probe guard of an image refuses its load, as offsets from `image`; a
+   * refused load is logged as kind `guard` then.
+   */
+  addGuards(image: GuestAddress, offsets: readonly ByteOffset[]): void {
+    if (offsets.length > 0) this.#cpu.addGuards(image, offsets);
+  }
+
+  removeGuards(image: GuestAddress, offsets: readonly ByteOffset[]): void {
+    if (offsets.length > 0) this.#cpu.removeGuards(image, offsets);
+  }
+
+  #enter(entry: GuestAddress, args: readonly bigint[], running: Running): bigint {
+    // The psABI wants rsp 16-byte aligned before the call.
+    this.#cpu.rsp &= ~15n;
+    if (!this.#cpu.enter(entry, this.#returnGate)) throw this.#stackOverflow();
+    this.#cpu.setArguments(args);
+    return this.#drive(running);
+  }
+
+  /** Runs until the innermost function that the host entered returns. */
+  #drive(running: Running): bigint {
+    const cpu = this.#cpu;
+    for (;;) {
+      const left = running.maxSteps - running.steps;
+      if (left <= 0n)
+        throw new LimitError(
+          'LIMIT_STEPS',
+          `x86: the program did not end within ${running.maxSteps} instructions`,
+          { address: cpu.ip },
+        );
+      const { stop, steps } = cpu.run(left < SLICE ? Number(left) : SLICE);
+      running.steps += BigInt(steps);
+      if (stop === 'fault') throw new OopsSignal(this.#oops());
+      if (stop !== 'gate') continue;
+      const gate = cpu.ip;
+      if (gate === this.#returnGate) return cpu.rax;
+      const r0 = running.options.gate(gate, cpu.arguments());
+      if (!cpu.return(BigInt.asUintN(64, r0))) throw this.#stackOverflow();
+    }
+  }
+
+  #oops(): RawOops {
+    const { vector, address, errorCode } = this.#cpu.fault;
+    const registers = this.#cpu.registers();
+    registers[ORIG_AX] = BigInt(errorCode);
+    registers[CS] = KERNEL_CS;
+    registers[SS] = KERNEL_SS;
+    return {
+      kind: KINDS.get(vector) ?? 'gp',
+      access: accessOf(vector, errorCode),
+      ip: this.#cpu.ip,
+      address,
+      errorCode,
+      registers,
+    };
+  }
+
+  #stackOverflow(): LimitError {
+    const address = this.#cpu.ip;
+    return new LimitError('LIMIT_STACK', `x86: stack used up at 0x${address.toString(16)}`, { address });
+  }
+
+  #faults(logged: bigint): RawFault[] {
+    const fresh = Number(this.#log.count - logged);
+    if (fresh === 0) return [];
+    return this.#log
+      .read()
+      .slice(-fresh)
+      .map(({ kind, ip, address, register, entry, length }) => ({
+        kind,
+        ip,
+        address,
+        register,
+        entry: entry ?? -1,
+        length,
+      }));
+  }
+}
+
+const KINDS = new Map<number, RawOops['kind']>([
+  [VECTOR_PF, 'pf'],
+  [VECTOR_UD, 'ud'],
+  [VECTOR_DE, 'de'],
+  [VECTOR_BP, 'bp'],
+]);
+
+function accessOf(vector: number, errorCode: number): RawOops['access'] {
+  if (vector === VECTOR_UD || vector === VECTOR_BP || (errorCode & PF_FETCH) !== 0) return 'fetch';
+  return (errorCode & PF_WRITE) !== 0 ? 'write' : 'read';
+}

@@ -1,0 +1,358 @@
+import type { Btf } from '../btf/btf.js';
+import type { Core } from '../core/core.js';
+import { UsageError } from '../errors.js';
+import type { Helper, RunScope } from '../helpers/helper.js';
+import { jiffiesAt } from '../helpers/clock.js';
+import { FixedImages } from '../jit/fixed-images.js';
+import type { ImageSource } from '../jit/image-source.js';
+import { PackImages } from '../jit/pack-images.js';
+import { PageImages } from '../jit/page-images.js';
+import { seededRandom } from '../jit/random.js';
+import { type KsymHit, KsymTable } from '../kallsyms/ksym-table.js';
+import type { BpfMap, MapEnvironment } from '../maps/bpf-map.js';
+import { createMap } from '../maps/create-map.js';
+import { ArenaMap } from '../maps/arena-map.js';
+import { mapLayout } from '../maps/map-layout.js';
+import { GuestMemory, type RegionName } from '../mm/guest-memory.js';
+import type { FieldInput, FieldValue, KernelObject, TypedMemory } from '../mm/kernel-object.js';
+import type { Profile } from '../profiles/profile.js';
+import { type ObjectOptions, readObjectSpec } from '../program/object-spec.js';
+import type { MapSpec, ObjectSpec, ProgramSpec } from '../program/program-spec.js';
+import type { GuestAddress } from '../quantities.js';
+import type { KernelView } from '../verifier/kernel-view.js';
+import type { VerifiedProgram } from '../verifier/verified-program.js';
+import { verify } from '../verifier/verify.js';
+import { ContextFactory } from './contexts.js';
+import { X86Engine } from './cpu.js';
+import type { EngineRun, GateHandler } from './engine.js';
+import { RunEnvironment } from './environment.js';
+import { InterpEngine } from './interpreter.js';
+import { KernelText } from './kernel-text.js';
+import type { LinkedProgram } from './linked-program.js';
+import { link, unlink } from './linker.js';
+import { LoadedObject } from './loaded-object.js';
+import { LoadedProgram, type ProgramHost } from './loaded-program.js';
+import { ObjectFactory } from './objects.js';
+import { type Trap, oopsRecord } from './oops.js';
+import { PerCpuArea } from './per-cpu.js';
+import { PokeTable } from './poke.js';
+import type { Engine, OopsRecord } from './run-result.js';
+import { Snapshot } from './snapshot.js';
+
+/** Module area kept for images at given addresses. */
+const FIXED_AREA = 2 << 20;
+
+export interface LoadOptions {
+  /** log_level of BPF_PROG_LOAD. */
+  readonly logLevel?: number;
+  /** Where the images of functions go; absent ones where there is room. */
+  readonly imageAddresses?: readonly (GuestAddress | undefined)[];
+}
+
+export interface KernelParts {
+  readonly core: Core;
+  readonly profile: Profile;
+  readonly btf: Btf;
+  readonly memory?: Partial<Record<RegionName, number>>;
+  readonly seed: number;
+}
+
+/** A booted kernel: memory, symbols, engines, and what was loaded and created. See bootKernel. */
+export class Kernel implements TypedMemory {
+  readonly core: Core;
+  readonly profile: Profile;
+  /** BTF of the kernel. */
+  readonly btf: Btf;
+  readonly memory: GuestMemory;
+  readonly text: KernelText;
+  readonly ksyms: KsymTable;
+  /** Makes contexts to run programs on. */
+  readonly context: ContextFactory;
+  /** Lines of bpf_trace_printk, of all runs. */
+  readonly trace: string[] = [];
+  readonly #seed: number;
+  readonly #objects: ObjectFactory;
+  readonly #perCpu: PerCpuArea;
+  readonly #mapEnvironment: MapEnvironment;
+  readonly #maps = new Map<GuestAddress, BpfMap>();
+  readonly #programs = new Map<number, LinkedProgram>();
+  readonly #sources = new Map<LinkedProgram, ImageSource>();
+  readonly #images: ImageSource;
+  readonly #x86: X86Engine;
+  readonly #interp: InterpEngine;
+  readonly #pokes: PokeTable;
+  readonly #host: ProgramHost;
+  #current: KernelObject;
+  #nextMap = 0;
+  #nextProgram = 0;
+
+  constructor({ core, profile, btf, memory, seed }: KernelParts) {
+    this.core = core;
+    this.profile = profile;
+    this.btf = btf;
+    this.#seed = seed;
+    this.memory = new GuestMemory(core, memory);
+    const fixed = this.memory.alloc('modules', FIXED_AREA, FIXED_AREA);
+    this.memory.unmap(fixed, FIXED_AREA);
+    this.text = new KernelText(this.memory, profile, btf);
+    for (const thunk of ['its_return_thunk', 'srso_return_thunk', '__x86_indirect_thunk_rcx'])
+      this.text.address(thunk);
+    this.memory.writeUint(this.text.address('jiffies'), 8, jiffiesAt(60_000_000_000n));
+    this.ksyms = new KsymTable(core, this.memory, profile.version);
+    this.#objects = new ObjectFactory(this);
+    this.context = new ContextFactory(this, this.#objects);
+    this.#perCpu = new PerCpuArea(this.memory, btf, profile);
+    this.#x86 = new X86Engine(core, this.memory, { smap: profile.version !== '5.5' });
+    this.#interp = new InterpEngine(core, this.memory, profile.jit, { perCpuOffset: this.#perCpu.base });
+    const random = seededRandom(seed);
+    this.#images =
+      profile.version === '5.5'
+        ? new PageImages(this.memory, { random })
+        : new PackImages(this.memory, { random });
+    this.#pokes = new PokeTable(this.memory, profile.jit, (address) => this.#entryOf(address));
+    this.#mapEnvironment = {
+      memory: this.memory,
+      layout: mapLayout(profile, btf),
+      perCpuOffset: this.#perCpu.base,
+      nextId: () => ++this.#nextMap,
+      mapAt: (address) => this.#maps.get(address),
+      slotChanged: (map, index) => this.#pokes.update(map, index),
+    };
+    this.#host = this.#programHost();
+    this.#current = this.#objects.create('task_struct', {});
+    this.current = this.#objects.create('task_struct', { pid: 1000, tgid: 1000, comm: 'faultline' });
+  }
+
+  /**
+   * A zeroed kernel structure with the given members set: numbers, enumerator names, text, arrays, nested objects,
+   * and objects or addresses for pointers.
+   *
+   * @throws UsageError USAGE_TYPE; BtfError BTF_NO_MEMBER; MemoryError MM_FIELD for a value that does not fit.
+   * @example
+   * const init = kernel.create('task_struct', { pid: 1, comm: 'init' });
+   * const task = kernel.create('task_struct', { pid: 7, real_parent: init });
+   */
+  create(type: string, fields: { readonly [path: string]: FieldInput } = {}): KernelObject {
+    return this.#objects.create(type, fields);
+  }
+
+  /** The structure `type` at an address. */
+  at(type: string, address: GuestAddress): KernelObject {
+    return this.#objects.at(type, address);
+  }
+
+  /** A field of an object; the path goes through pointers. */
+  read(object: KernelObject, path: string): FieldValue {
+    return object.get(path);
+  }
+
+  /** Takes an object's memory away, so that pointers to it fault. */
+  unmap(object: KernelObject): void {
+    this.#objects.unmap(object);
+  }
+
+  /** Gives an object of `create` back. */
+  release(object: KernelObject): void {
+    this.#objects.release(object);
+  }
+
+  /** A pointer to nothing: a direct-map address that is not mapped. */
+  dangling(): GuestAddress {
+    return this.#objects.dangling();
+  }
+
+  /** The running task. */
+  get current(): KernelObject {
+    return this.#current;
+  }
+
+  set current(task: KernelObject) {
+    this.#current = task;
+    this.#perCpu.currentTask = task.address;
+  }
+
+  /** Address of a kernel function or variable; the same one for the same name. */
+  symbolAddress(name: string): GuestAddress {
+    return this.text.address(name);
+  }
+
+  /** Gives a helper or kfunc another behaviour in this kernel, or adds one. */
+  defineHelper(symbol: string, helper: Helper): void {
+    this.text.define(symbol, helper);
+  }
+
+  /** BPF_MAP_CREATE. @throws MapError. */
+  createMap(spec: MapSpec, inner?: BpfMap): BpfMap {
+    const template = inner ?? (spec.inner ? this.createMap(spec.inner) : undefined);
+    const map = createMap(this.#mapEnvironment, spec, template);
+    this.#maps.set(map.address, map);
+    if (map instanceof ArenaMap && spec.initial) map.fill(spec.initial);
+    return map;
+  }
+
+  /** Takes a map out of the kernel. */
+  closeMap(map: BpfMap): void {
+    this.#maps.delete(map.address);
+    map.close();
+  }
+
+  /** The open map whose struct bpf_map lies at an address. */
+  mapAt(address: GuestAddress): BpfMap | undefined {
+    return this.#maps.get(address);
+  }
+
+  /**
+   * Creates the maps of an object and loads its programs. Programs that the verifier refuses are kept with their
+   * error.
+   *
+   * @throws ElfError, BtfError, ProgramError when the object cannot be read; MapError when a map cannot be made.
+   */
+  loadObject(object: ObjectSpec | Uint8Array, options: ObjectOptions & LoadOptions = {}): LoadedObject {
+    const spec =
+      object instanceof Uint8Array
+        ? readObjectSpec(object, this.btf, { symbols: (name) => this.text.address(name), ...options })
+        : object;
+    return new LoadedObject(this, spec, options);
+  }
+
+  /** What the verifier sees of this kernel with these maps. */
+  view(maps: readonly BpfMap[]): KernelView {
+    return {
+      profile: this.profile,
+      btf: this.btf,
+      maps,
+      symbolAddress: (name) => this.text.address(name),
+    };
+  }
+
+  /**
+   * Verifies a program, compiles it, puts it in place and registers it; `maps` in the order of `spec.maps`, made when
+   * absent. A program that the JIT refuses runs on the interpreter.
+   *
+   * @throws VerifierError with errno and log when the program is rejected.
+   */
+  load(spec: ProgramSpec, maps?: readonly BpfMap[], options: LoadOptions = {}): LoadedProgram {
+    const used = maps ?? spec.maps.map((map) => this.createMap(map));
+    const verified = verify(spec, this.view(used), { core: this.core, logLevel: options.logLevel ?? 0 });
+    return this.loadVerified(verified, used, options);
+  }
+
+  /** The same for a program that is already verified. */
+  loadVerified(verified: VerifiedProgram, maps: readonly BpfMap[], options: LoadOptions = {}): LoadedProgram {
+    const addresses = options.imageAddresses;
+    const source = addresses?.some((address) => address !== undefined)
+      ? new FixedImages(this.memory, addresses, this.#images)
+      : this.#images;
+    const linked = link(this.#linkSurroundings(), ++this.#nextProgram, verified, maps, source);
+    this.#programs.set(linked.id, linked);
+    this.#sources.set(linked, source);
+    return new LoadedProgram(this.#host, linked);
+  }
+
+  /** The loaded function an address lies in. */
+  lookup(address: GuestAddress): KsymHit | null {
+    return this.ksyms.lookup(address);
+  }
+
+  #linkSurroundings(): Parameters<typeof link>[0] {
+    return {
+      core: this.core,
+      memory: this.memory,
+      profile: this.profile,
+      ksyms: this.ksyms,
+      pokes: this.#pokes,
+      cpu: this.#x86,
+      interp: this.#interp,
+    };
+  }
+
+  #programHost(): ProgramHost {
+    return {
+      seed: this.#seed,
+      execute: (engine, program, context, gate, maxSteps) =>
+        this.#execute(engine, program, context, gate, maxSteps),
+      callback: (engine, entry, args) =>
+        engine === 'x86' ? this.#x86.call(entry, args) : this.#interp.call(entry, args),
+      interpret: (program, func, args, gate) => this.#interp.run(program.interp, args, { gate, func }).r0,
+      environment: (engine, scope) => this.#environment(engine, scope),
+      gate: (address) => this.text.helper(address),
+      owner: (ip) => this.#owner(ip),
+      byHandle: (handle) =>
+        [...this.#programs.values()].find(({ interp }) => interp.handle === handle) ?? null,
+      oops: (trap, insn) => this.#oops(trap, insn),
+      snapshot: () => new Snapshot(this.memory, this.#maps.values()),
+      unload: (program) => this.#unload(program),
+    };
+  }
+
+  #execute(
+    engine: Engine,
+    program: LinkedProgram,
+    context: GuestAddress,
+    gate: GateHandler,
+    maxSteps: bigint | undefined,
+  ): EngineRun {
+    switch (engine) {
+      case 'x86':
+        return this.#x86.run(program.images[0]!.entry, [context], {
+          gate,
+          maxSteps,
+          gsBase: this.#perCpu.base,
+        });
+      case 'interp':
+        return this.#interp.run(program.interp, [context], {
+          gate,
+          maxSteps,
+          tailCall: (address) => this.#programAt(address)?.interp ?? null,
+        });
+      default:
+        throw new UsageError('USAGE_ENGINE', `engine ${engine}: expected x86 or interp`);
+    }
+  }
+
+  #environment(engine: Engine, scope: RunScope): RunEnvironment {
+    const around = {
+      memory: this.memory,
+      btf: this.btf,
+      text: this.text,
+      objects: this.#objects,
+      perCpuOffset: this.#perCpu.base,
+      currentTask: this.#current.address,
+      trace: this.trace,
+      mapAt: (address: GuestAddress) => this.#maps.get(address),
+    };
+    const call = (entry: GuestAddress, args: readonly bigint[]): bigint =>
+      this.#host.callback(engine, entry, args);
+    return new RunEnvironment(around, scope, call, this.#seed);
+  }
+
+  #owner(ip: GuestAddress): ReturnType<ProgramHost['owner']> {
+    const hit = this.ksyms.lookup(ip);
+    const program = hit && this.#programs.get(hit.ksym.program);
+    if (!hit || !program) return null;
+    const image = program.images[hit.ksym.func];
+    return { program, func: hit.ksym.func, offset: image ? Number(ip - image.address) : hit.offset };
+  }
+
+  #oops(trap: Trap, insn: number): OopsRecord {
+    return oopsRecord(trap, this.ksyms.lookup(trap.ip), insn, this.profile.version);
+  }
+
+  #programAt(address: GuestAddress): LinkedProgram | null {
+    if (address === 0n) return null;
+    for (const program of this.#programs.values()) if (program.address === address) return program;
+    return null;
+  }
+
+  #entryOf(address: GuestAddress): GuestAddress | null {
+    return this.#programAt(address)?.images[0]?.entry ?? null;
+  }
+
+  #unload(program: LinkedProgram): void {
+    const source = this.#sources.get(program);
+    if (!source) return;
+    this.#sources.delete(program);
+    this.#programs.delete(program.id);
+    unlink(this.#linkSurroundings(), program, source);
+  }
+}
