@@ -1,5 +1,5 @@
 // Linear-memory allocator of the core: segregated free lists, four size classes per power of two, 16-byte
-// alignment. It takes memory only by memory.grow, so it can share a module with another allocator.
+// alignment, 64-byte from 4 KiB up. It takes memory only by memory.grow, so it can share a module with another allocator.
 //
 //   block - 16          block
 //   +----------+-------+---------------------------+
@@ -10,6 +10,8 @@ const HEADER: usize = 16;
 const CLASSES: i32 = 128;
 const CHUNK_PAGES: i32 = 16;
 const PAGE_SHIFT: usize = 16;
+const LARGE: usize = 4096;
+const LARGE_ALIGN: usize = 64;
 
 const freeLists: usize = memory.data(128 * 4);
 let top: usize = 0;
@@ -51,7 +53,7 @@ function reserve(bytes: usize): bool {
   return true;
 }
 
-/** Allocates `size` bytes, 16-byte aligned, contents undefined; 0 when linear memory is exhausted. */
+/** Allocates `size` bytes, 16-byte aligned (64 from 4 KiB up), contents undefined; 0 when linear memory is exhausted. */
 export function heapAlloc(size: usize): usize {
   if (size > 0x7fffffc0) return 0;
   const klass = classOf(size);
@@ -60,10 +62,11 @@ export function heapAlloc(size: usize): usize {
   if (block !== 0) {
     store<u32>(list, load<u32>(block));
   } else {
-    const bytes = classSize(klass) + HEADER;
-    if (!reserve(bytes)) return 0;
-    block = top + HEADER;
-    top += bytes;
+    const bytes = classSize(klass);
+    const align = bytes < LARGE ? HEADER : LARGE_ALIGN;
+    if (!reserve(bytes + HEADER + align)) return 0;
+    block = (top + HEADER + align - 1) & ~(align - 1);
+    top = block + bytes;
     store<u32>(block - HEADER, klass);
   }
   inUse += <u64>classSize(klass);

@@ -55,3 +55,24 @@ export {
   interpTailEnter,
   interpUnwind,
 } from './interp';
+export { idsBytes } from './entry-ids';
+export {
+  faultIndexAdd,
+  faultIndexBadEntry,
+  faultIndexEntry,
+  faultIndexFind,
+  faultIndexInsn,
+  faultIndexNode,
+  faultIndexRemove,
+  faultIndexSetMapped,
+} from './fault-index';
+export {
+  detailCell,
+  faultMapBase,
+  faultMapBatch,
+  faultMapLookup,
+  faultMapLookupHalves,
+  faultMapSetBase,
+} from './fault-map';
+export { faultMapLeaves, faultMapLoad, faultMapUnload } from './fault-map-load';
+export { faultTreeBatch, faultTreeLookup } from './fault-tree';

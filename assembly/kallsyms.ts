@@ -1,19 +1,21 @@
 // Symbols of JIT-compiled text by address, in a latch tree. Ranges never overlap.
-import { heapAlloc } from './heap';
+import { heapAlloc, heapFree } from './heap';
 import { latchErase, latchInsert, latchRoot, latchSeq } from './latch';
 import {
   KSYM_BAD_RANGE,
   KSYM_ENTRIES,
   KSYM_FLAGS,
   KSYM_FUNC,
-  KSYM_LAST,
+  KSYM_IDS,
   KSYM_NODE0,
   KSYM_NOT_FOUND,
+  KSYM_NO_IDS,
   KSYM_NO_MEMORY,
   KSYM_OVERLAP,
   KSYM_PROGRAM,
   KSYM_REMOVED,
   KSYM_SIZE,
+  KSYM_SPAN,
   KSYM_START,
   KSYM_TABLE,
   KSYM_TABLE_GUEST,
@@ -25,6 +27,9 @@ const NODES_PER_SLAB: usize = 255;
 
 /** The one word of a node no reader looks at. */
 const RETIRED_LINK: usize = KSYM_NODE0 + RB_PARENT;
+
+/** Slabs of nodes, linked through their first word; the nodes follow at KSYM_SIZE. */
+let slabs: usize = 0;
 
 const latch: usize = memory.data(12);
 /** Free nodes, linked through their first word. */
@@ -38,7 +43,9 @@ function takeNode(): usize {
   if (free === 0) {
     const slab = heapAlloc((NODES_PER_SLAB + 1) * KSYM_SIZE);
     if (slab === 0) return 0;
-    let node = (slab + KSYM_SIZE - 1) & ~(KSYM_SIZE - 1);
+    store<u32>(slab, <u32>slabs);
+    slabs = slab;
+    let node = slab + KSYM_SIZE;
     for (let i: usize = 0; i < NODES_PER_SLAB; i++) {
       store<u32>(node, <u32>free);
       free = node;
@@ -53,6 +60,17 @@ function takeNode(): usize {
 function giveNode(node: usize): void {
   store<u32>(node, <u32>free);
   free = node;
+}
+
+/** With no symbol and no reader left, the nodes' memory goes back. */
+function giveSlabs(): void {
+  if (symbols !== 0 || readers !== 0) return;
+  free = 0;
+  while (slabs !== 0) {
+    const slab = slabs;
+    slabs = load<u32>(slab);
+    heapFree(slab);
+  }
 }
 
 /** The latch tree itself, for checks. */
@@ -77,23 +95,65 @@ export function kallsymsReadUnlock(): void {
     retired = load<u32>(node + RETIRED_LINK);
     giveNode(node);
   }
+  giveSlabs();
 }
 
 /** Symbol whose range meets [start, last], or 0; writers' side. */
 function overlapping(start: u64, last: u64): usize {
   let node = rbRoot(latchRoot(latch, 0));
   while (node !== 0) {
-    if (last < load<u64>(node + KSYM_START)) node = rbLeft(node, KSYM_NODE0);
-    else if (start > load<u64>(node + KSYM_LAST)) node = rbRight(node, KSYM_NODE0);
+    const first = load<u64>(node + KSYM_START);
+    if (last < first) node = rbLeft(node, KSYM_NODE0);
+    else if (start > first + load<u32>(node + KSYM_SPAN)) node = rbRight(node, KSYM_NODE0);
     else return node;
   }
   return 0;
 }
 
 /**
- * Registers [start, last]. `table` and `tableGuest` are the linear and the guest address of the exception table.
- * Answers the node, or KSYM_NO_MEMORY, KSYM_OVERLAP, KSYM_BAD_RANGE.
+ * Makes the node of a symbol with text [start, last], for latchInsert; KSYM_NO_MEMORY, KSYM_OVERLAP or
+ * KSYM_BAD_RANGE otherwise. `table` and `tableGuest` are the linear and the guest address of the exception table.
  */
+export function kallsymsMake(
+  start: u64,
+  last: u64,
+  tableGuest: u64,
+  table: usize,
+  entries: u32,
+  program: u32,
+  func: u32,
+  flags: u32,
+): usize {
+  if (last < start || last - start > 0xffffffff) return KSYM_BAD_RANGE;
+  if (overlapping(start, last) !== 0) return KSYM_OVERLAP;
+  const node = takeNode();
+  if (node === 0) return KSYM_NO_MEMORY;
+  store<u64>(node + KSYM_START, start);
+  store<u32>(node + KSYM_SPAN, <u32>(last - start));
+  store<u32>(node + KSYM_IDS, KSYM_NO_IDS);
+  store<u64>(node + KSYM_TABLE_GUEST, tableGuest);
+  store<u32>(node + KSYM_TABLE, <u32>table);
+  store<u32>(node + KSYM_ENTRIES, entries);
+  store<u32>(node + KSYM_PROGRAM, program);
+  store<u16>(node + KSYM_FUNC, <u16>func);
+  store<u16>(node + KSYM_FLAGS, <u16>flags);
+  symbols++;
+  return node;
+}
+
+/** Gives back a node that is in no tree, as soon as no reader can be at it. */
+export function kallsymsDrop(node: usize): void {
+  symbols--;
+  if (readers === 0) {
+    giveNode(node);
+    giveSlabs();
+  } else {
+    store<u32>(node + RETIRED_LINK, <u32>retired);
+    retired = node;
+  }
+}
+
+/** Registers a symbol; arguments and answer as kallsymsMake. */
 export function kallsymsInsert(
   start: u64,
   last: u64,
@@ -104,20 +164,8 @@ export function kallsymsInsert(
   func: u32,
   flags: u32,
 ): usize {
-  if (last < start) return KSYM_BAD_RANGE;
-  if (overlapping(start, last) !== 0) return KSYM_OVERLAP;
-  const node = takeNode();
-  if (node === 0) return KSYM_NO_MEMORY;
-  store<u64>(node + KSYM_START, start);
-  store<u64>(node + KSYM_LAST, last);
-  store<u64>(node + KSYM_TABLE_GUEST, tableGuest);
-  store<u32>(node + KSYM_TABLE, <u32>table);
-  store<u32>(node + KSYM_ENTRIES, entries);
-  store<u32>(node + KSYM_PROGRAM, program);
-  store<u16>(node + KSYM_FUNC, <u16>func);
-  store<u16>(node + KSYM_FLAGS, <u16>flags);
-  latchInsert(latch, node, KSYM_NODE0, RB_NODE_SIZE);
-  symbols++;
+  const node = kallsymsMake(start, last, tableGuest, table, entries, program, func, flags);
+  if (node > <usize>KSYM_BAD_RANGE) latchInsert(latch, node, KSYM_NODE0, RB_NODE_SIZE);
   return node;
 }
 
@@ -126,12 +174,7 @@ export function kallsymsRemove(start: u64): u32 {
   const node = kallsymsFind(start);
   if (node === 0 || load<u64>(node + KSYM_START) !== start) return KSYM_NOT_FOUND;
   latchErase(latch, node, KSYM_NODE0, RB_NODE_SIZE);
-  symbols--;
-  if (readers === 0) giveNode(node);
-  else {
-    store<u32>(node + RETIRED_LINK, <u32>retired);
-    retired = node;
-  }
+  kallsymsDrop(node);
   return KSYM_REMOVED;
 }
 
@@ -144,8 +187,9 @@ export function kallsymsFind(address: u64): usize {
     node = rbRoot(latchRoot(latch, seq & 1));
     const at: usize = KSYM_NODE0 + RB_NODE_SIZE * (seq & 1);
     while (node !== 0) {
-      if (address < load<u64>(node + KSYM_START)) node = rbLeft(node, at);
-      else if (address > load<u64>(node + KSYM_LAST)) node = rbRight(node, at);
+      const start = load<u64>(node + KSYM_START);
+      if (address < start) node = rbLeft(node, at);
+      else if (address - start > load<u32>(node + KSYM_SPAN)) node = rbRight(node, at);
       else break;
     }
   } while (latchSeq(latch) !== seq);

@@ -1,7 +1,8 @@
 // One symbol (ksym) of JIT-compiled text: one cache line, the two nodes of the latch tree embedded.
 //
 //   +0  start u64        first address; key of both trees
-//   +8  last u64         last address that counts as inside
+//   +8  span u32         last address that counts as inside, less the first
+//   +12 ids u32          id of the first exception entry, all ones = the symbol is in no fault index
 //   +16 node of tree 0   12 bytes, layout/rbtree.ts
 //   +28 node of tree 1
 //   +40 table guest u64  guest address of the first exception entry
@@ -12,7 +13,8 @@
 //   +62 flags u16
 
 export const KSYM_START = 0;
-export const KSYM_LAST = 8;
+export const KSYM_SPAN = 8;
+export const KSYM_IDS = 12;
 export const KSYM_NODE0 = 16;
 export const KSYM_NODE1 = 28;
 export const KSYM_TABLE_GUEST = 40;
@@ -22,6 +24,8 @@ export const KSYM_PROGRAM = 56;
 export const KSYM_FUNC = 60;
 export const KSYM_FLAGS = 62;
 export const KSYM_SIZE = 64;
+
+export const KSYM_NO_IDS = 0xffffffff;
 
 /** The text belongs to a program; trampolines and dispatchers have a ksym without it and no exception table. */
 export const KSYM_FLAG_PROGRAM = 1;

@@ -1,0 +1,139 @@
+// Fault map, reader's side: from an address to the id of its exception entry with one cache line of records.
+import {
+  CHUNK_SHIFT,
+  FAULT_MISS,
+  LEAF_BYTES,
+  LEAF_SHIFT,
+  RECORD_DETAILS,
+  RECORD_IDS,
+  RECORD_SHIFT,
+  RECORD_SIDE,
+  RECORD_SIZE,
+  RECORD_STARTS,
+  SIDE_SHIFT,
+  WINDOW_LEAVES,
+  WINDOW_SHIFT,
+} from './layout/fault-map';
+import { faultTreeLookup } from './fault-tree';
+
+/** Detail of the last single lookup. */
+export const detailCell: usize = memory.data(16);
+
+/** The records of text that has none: all zero, never written. */
+const emptyLeaf: usize = memory.data(LEAF_BYTES, 64);
+
+/** Address of each leaf less that of the empty one; the word past the window stays 0. */
+const directory: usize = memory.data((WINDOW_LEAVES + 1) << 2, 64);
+
+const RECORD_MASK: usize = LEAF_BYTES - RECORD_SIZE;
+const TO_RECORD: i64 = CHUNK_SHIFT - RECORD_SHIFT;
+
+let windowBase: u64 = 0xffffffffc0000000;
+
+/** Images with text outside of the window: the latch tree answers for them. */
+let outsiders: u32 = 0;
+
+/** First address of the window; it is set while the map is empty. */
+export function faultMapBase(): u64 {
+  return windowBase;
+}
+
+export function faultMapSetBase(base: u64): void {
+  windowBase = base;
+}
+
+export function faultMapOutsiders(change: i32): void {
+  outsiders += change;
+}
+
+export function leafAt(offset: u64): usize {
+  return emptyLeaf + load<u32>(directory + ((<usize>(offset >> LEAF_SHIFT)) << 2));
+}
+
+export function setLeaf(offset: u64, leaf: usize): void {
+  store<u32>(directory + ((<usize>(offset >> LEAF_SHIFT)) << 2), leaf === 0 ? 0 : <u32>(leaf - emptyLeaf));
+}
+
+export function isEmptyLeaf(leaf: usize): bool {
+  return leaf === emptyLeaf;
+}
+
+/** Record of an offset in the window; to be written only when its leaf is not the empty one. */
+export function recordAt(offset: u64): usize {
+  return leafAt(offset) + ((<usize>(offset >> TO_RECORD)) & RECORD_MASK);
+}
+
+/** Side block that `ids` of a record with RECORD_SIDE leads to. */
+export function sideBlock(ids: u32): usize {
+  return ((<usize>ids) & ~(<usize>RECORD_SIDE)) << SIDE_SHIFT;
+}
+
+function sideLookup(record: usize, pc: u64, detail: usize): u32 {
+  const starts = load<u64>(record + RECORD_STARTS);
+  const below = starts << ~pc;
+  if (<i64>below >= 0) {
+    store<u8>(detail, 0);
+    return FAULT_MISS;
+  }
+  const side = sideBlock(load<u32>(record + RECORD_IDS));
+  const rank = <usize>popcnt(below) - 1;
+  store<u8>(detail, load<u8>(side + ((<usize>popcnt(starts)) << 2) + rank));
+  return load<u32>(side + (rank << 2));
+}
+
+/** Id of the entry of the instruction that starts at `pc`, or FAULT_MISS; its detail goes to `detail`. */
+function lookup(pc: u64, detail: usize): u32 {
+  const offset = pc - windowBase;
+  if (offset >> WINDOW_SHIFT !== 0) {
+    if (outsiders !== 0) return faultTreeLookup(pc, detail);
+    store<u8>(detail, 0);
+    return FAULT_MISS;
+  }
+  const record = recordAt(offset);
+  const ids = load<u32>(record + RECORD_IDS);
+  if (<i32>ids < 0) return sideLookup(record, pc, detail);
+  // The start, if there is one, comes to bit 63; the ones above it fall out.
+  const below = load<u64>(record + RECORD_STARTS) << ~pc;
+  const rank = <usize>popcnt(below);
+  const hit = <u32>((<i64>below) >> 63);
+  store<u8>(detail, load<u8>(record + rank, RECORD_DETAILS - 1) & hit);
+  return (ids + <u32>rank - 1) | ~hit;
+}
+
+export function faultMapLookup(pc: u64): u32 {
+  return lookup(pc, detailCell);
+}
+
+/** For callers that have the halves of an address at hand. */
+export function faultMapLookupHalves(high: u32, low: u32): u32 {
+  return lookup(((<u64>high) << 32) | low, detailCell);
+}
+
+/** Looks up `count` addresses (u64 each at `pcs`): ids go to u32s at `ids`, details to bytes at `details`. */
+export function faultMapBatch(pcs: usize, count: u32, ids: usize, details: usize): void {
+  const base = windowBase;
+  const end = details + <usize>count;
+  const outside = outsiders !== 0;
+  while (details !== end) {
+    const pc = load<u64>(pcs);
+    const offset = pc - base;
+    const leaf = <usize>min<u64>(offset >> LEAF_SHIFT, WINDOW_LEAVES);
+    const record =
+      emptyLeaf + load<u32>(directory + (leaf << 2)) + ((<usize>(offset >> TO_RECORD)) & RECORD_MASK);
+    const first = load<u32>(record + RECORD_IDS);
+    if (<i32>first < 0) {
+      store<u32>(ids, sideLookup(record, pc, details));
+    } else if (outside && leaf === WINDOW_LEAVES) {
+      store<u32>(ids, faultTreeLookup(pc, details));
+    } else {
+      const below = load<u64>(record + RECORD_STARTS) << ~pc;
+      const rank = <usize>popcnt(below);
+      const hit = <u32>((<i64>below) >> 63);
+      store<u32>(ids, (first + <u32>rank - 1) | ~hit);
+      store<u8>(details, load<u8>(record + rank, RECORD_DETAILS - 1) & hit);
+    }
+    pcs += 8;
+    ids += 4;
+    details++;
+  }
+}
