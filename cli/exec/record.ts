@@ -161,7 +161,10 @@ function recordRun(record: Json): RecordRun | null {
   if (!run) return null;
   const bogusBytes = run.bogus_ptr === undefined ? null : hexBytes('test_run.bogus_ptr', run.bogus_ptr);
   const expected = (record.expect as Json | undefined)?.bogus;
-  let bogus = expected === undefined ? 0n : address('expect.bogus', expected);
+  // Some records name the pointer before its value: ERR_PTR(-ENOENT)=0x...
+  const named =
+    typeof expected === 'string' ? (/0x[0-9a-f]{1,16}$/i.exec(expected)?.[0] ?? expected) : expected;
+  let bogus = named === undefined ? 0n : address('expect.bogus', named);
   if (bogusBytes?.length === 8) bogus = new DataView(bogusBytes.buffer).getBigUint64(0, true);
   return {
     kind: text(run, 'kind', ''),
