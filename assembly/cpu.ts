@@ -1,6 +1,7 @@
 // The x86-64 CPU as the host drives it.
+export { cpuEnter, cpuReturn } from './x86/enter';
 export { cpuRun, cpuStep } from './x86/execute';
-export { guardSitesAdd, guardSitesRemove } from './x86/guard';
-export { cpuReset, cpuState, fuelLeft } from './x86/state';
-export { cpuSetSmap } from './x86/trap';
 export { readFlags as cpuFlags } from './x86/flags';
+export { guardSitesAdd, guardSitesRemove } from './x86/guard';
+export { cpuFuelLeft, cpuReset, cpuState } from './x86/state';
+export { cpuSetSmap } from './x86/trap';

@@ -13,7 +13,11 @@ import { ptRegsOffset } from './reg';
 export const REGS: usize = memory.data(208, 16);
 
 /** Instructions still allowed when the CPU last left its loop, in bytes of micro-ops. */
-export let fuelLeft: i32 = 0;
+let fuelLeft: i32 = 0;
+
+export function cpuFuelLeft(): i32 {
+  return fuelLeft;
+}
 
 export function cpuState(): usize {
   return REGS;

@@ -1,0 +1,182 @@
+import {
+  CPU_AX,
+  CPU_CX,
+  CPU_DI,
+  CPU_DX,
+  CPU_ERROR_CODE,
+  CPU_FAULT_ADDRESS,
+  CPU_FLAGS,
+  CPU_GS,
+  CPU_IP,
+  CPU_R8,
+  CPU_SI,
+  CPU_SP,
+  CPU_STATE_BYTES,
+  CPU_VECTOR,
+  EXIT_FAULT,
+  EXIT_GATE,
+  EXIT_MEMORY,
+  RUN_MAX,
+} from '../../assembly/layout/cpu.js';
+import { LimitError } from '../errors.js';
+import type { GuestAddress } from '../quantities.js';
+import type { Core } from './core.js';
+
+/** Why the CPU stopped. */
+export type CpuStop = 'slice' | 'gate' | 'fault';
+
+/** The fault that stopped the CPU. */
+export interface CpuFault {
+  /** Exception vector (Intel SDM vol. 3, table 6-1). */
+  readonly vector: number;
+  readonly address: GuestAddress;
+  readonly errorCode: number;
+}
+
+/** Offsets of the registers that carry R1 to R5. */
+const ARGUMENTS = [CPU_DI, CPU_SI, CPU_DX, CPU_CX, CPU_R8] as const;
+const PT_REGS_WORDS = 21;
+/** Bytes of one micro-op, the unit the core counts fuel in. */
+const FUEL_UNIT = 32;
+
+/** The x86-64 CPU in the core. */
+export class Cpu {
+  readonly #core: Core;
+  readonly #state: number;
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#state = core.exports.cpuState() >>> 0;
+  }
+
+  /** Zeroes the registers. */
+  reset(): void {
+    this.#core.exports.cpuReset();
+  }
+
+  get ip(): GuestAddress {
+    return this.#word(CPU_IP);
+  }
+
+  get rax(): bigint {
+    return this.#word(CPU_AX);
+  }
+
+  get rsp(): GuestAddress {
+    return this.#word(CPU_SP);
+  }
+
+  set rsp(value: GuestAddress) {
+    this.#setWord(CPU_SP, value);
+  }
+
+  set gsBase(value: GuestAddress) {
+    this.#setWord(CPU_GS, value);
+  }
+
+  /** R1 to R5. */
+  arguments(): bigint[] {
+    const view = this.#core.view;
+    return ARGUMENTS.map((offset) => view.getBigUint64(this.#state + offset, true));
+  }
+
+  setArguments(args: readonly bigint[]): void {
+    ARGUMENTS.forEach((offset, index) => this.#setWord(offset, args[index] ?? 0n));
+  }
+
+  /** Pushes a return address and goes to `entry`; false when the stack cannot be written. */
+  enter(entry: GuestAddress, returnTo: GuestAddress): boolean {
+    return Boolean(this.#core.exports.cpuEnter(entry, returnTo));
+  }
+
+  /** Returns `value` from a gate; false when the stack cannot be read. */
+  return(value: bigint): boolean {
+    return Boolean(this.#core.exports.cpuReturn(value));
+  }
+
+  /**
+   * Runs until something stops the CPU, at most `limit` instructions: whole slices while the limit is far, single
+   * steps up to it. Answers the number of instructions done. Errors: LIMIT_MEMORY.
+   */
+  run(limit: number): { readonly stop: CpuStop; readonly steps: number } {
+    const { exports } = this.#core;
+    if (limit > RUN_MAX) {
+      const slice = limit - RUN_MAX;
+      const stop = stopOf(exports.cpuRun(slice) >>> 0);
+      return { stop, steps: slice - exports.cpuFuelLeft() / FUEL_UNIT };
+    }
+    const stop = stopOf(exports.cpuStep() >>> 0);
+    return { stop, steps: -exports.cpuFuelLeft() / FUEL_UNIT };
+  }
+
+  get fault(): CpuFault {
+    const view = this.#core.view;
+    return {
+      vector: view.getUint32(this.#state + CPU_VECTOR, true),
+      address: this.#word(CPU_FAULT_ADDRESS),
+      errorCode: view.getUint32(this.#state + CPU_ERROR_CODE, true),
+    };
+  }
+
+  /** struct pt_regs: 21 words, r15 first, flags up to date. */
+  registers(): bigint[] {
+    this.#core.exports.cpuFlags();
+    const words = Array.from({ length: PT_REGS_WORDS }, (_, index) => this.#word(index * 8));
+    words[CPU_FLAGS / 8] |= 2n;
+    return words;
+  }
+
+  /** Everything the CPU holds, for {@link restore}. */
+  save(): Uint8Array {
+    this.#core.exports.cpuFlags();
+    return this.#core.copyOut(this.#state, CPU_STATE_BYTES);
+  }
+
+  restore(state: Uint8Array): void {
+    this.#core.exports.cpuFlags();
+    this.#core.bytes.set(state, this.#state);
+  }
+
+  /** Faults on user addresses are never repaired. */
+  setSmap(on: boolean): void {
+    this.#core.exports.cpuSetSmap(on);
+  }
+
+  /** Registers the probe guards' xor instructions of an image. Errors: LIMIT_MEMORY. */
+  addGuards(image: GuestAddress, offsets: readonly number[]): void {
+    if (
+      !this.#withOffsets(offsets, (at) =>
+        Boolean(this.#core.exports.guardSitesAdd(image, at, offsets.length)),
+      )
+    )
+      throw new LimitError('LIMIT_MEMORY', `cpu: no linear memory for ${offsets.length} guard sites`);
+  }
+
+  removeGuards(image: GuestAddress, offsets: readonly number[]): void {
+    this.#withOffsets(offsets, (at) => this.#core.exports.guardSitesRemove(image, at, offsets.length));
+  }
+
+  #withOffsets<T>(offsets: readonly number[], use: (at: number) => T): T {
+    const at = this.#core.allocBytes(new Uint8Array(Uint32Array.from(offsets).buffer));
+    try {
+      return use(at);
+    } finally {
+      this.#core.free(at);
+    }
+  }
+
+  #word(offset: number): bigint {
+    return this.#core.view.getBigUint64(this.#state + offset, true);
+  }
+
+  #setWord(offset: number, value: bigint): void {
+    this.#core.view.setBigUint64(this.#state + offset, BigInt.asUintN(64, value), true);
+  }
+}
+
+function stopOf(exit: number): CpuStop {
+  if (exit === EXIT_MEMORY)
+    throw new LimitError('LIMIT_MEMORY', 'cpu: no linear memory left to decode code into');
+  if (exit === EXIT_GATE) return 'gate';
+  return exit === EXIT_FAULT ? 'fault' : 'slice';
+}
