@@ -55,6 +55,19 @@ export {
   interpTailEnter,
   interpUnwind,
 } from './interp';
+export {
+  cpuEnter,
+  cpuFlags,
+  cpuFuelLeft,
+  cpuReset,
+  cpuReturn,
+  cpuRun,
+  cpuSetSmap,
+  cpuState,
+  cpuStep,
+  guardSitesAdd,
+  guardSitesRemove,
+} from './cpu';
 export { idsBytes } from './entry-ids';
 export {
   faultIndexAdd,
