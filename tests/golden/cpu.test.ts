@@ -104,8 +104,10 @@ for (const kernel of ['6.12', '6.1'])
     ['large', 'base'],
   ])
     describe(`images of ${kernel} ${corpus} ${profile} on the CPU`, () => {
+      // Blinding hides the address of the map's value.
+      const hidden = profile === 'harden2';
       const cases = goldens(kernel, corpus, profile).filter(
-        (golden) => golden.funcs?.length && isSelfContained(golden),
+        (golden) => golden.funcs?.length && isSelfContained(golden) && !(hidden && golden.maps?.length),
       );
       it('has recorded runs', () => assert.ok(cases.length > 0));
       for (const golden of cases)
