@@ -8,9 +8,8 @@ import {
   REC_ENTRY,
   REC_OFF,
   REC_SIZE,
+  SET_SMAP,
   SET_USER_LIMIT,
-  SET_VERSION,
-  VERSION_5_5,
 } from '../layout/interp';
 import { VECTOR_GP, VECTOR_PF } from '../layout/mmu';
 import { faultAddress, faultVector, readMiss, writeMiss } from '../mm/tlb';
@@ -35,14 +34,11 @@ function registerOf(record: usize): u32 {
   return <u32>load<u8>(ptRegs + ((<usize>load<u8>(record, REC_DST)) >> 3));
 }
 
-/**
- * Whether the kernel looks for an exception entry: since SMAP faults at user addresses and in the vsyscall page
- * are fatal without a search (kernels after 5.5).
- */
+/** Whether the kernel looks for an exception entry for the fault just met. */
 function isRepairable(): bool {
   if (faultVector === VECTOR_GP) return true;
   if (faultVector !== VECTOR_PF) return false;
-  if (load<u32>(settings, SET_VERSION) === VERSION_5_5) return true;
+  if (load<u32>(settings, SET_SMAP) === 0) return true;
   const limit = load<u64>(settings, SET_USER_LIMIT) - PAGE;
   return faultAddress >= limit && (faultAddress & ~(PAGE - 1)) !== VSYSCALL;
 }

@@ -101,7 +101,8 @@ export const MAX_FRAMES = 256;
 // Machine-wide settings, one record the host fills.
 //
 //   +0 stack base u64   +8 stack size u32   +12 stack linear u32   +16 call base u64   +24 per-CPU offset u64
-//   +32 version u32   +36 bpf_map.max_entries u32   +40 bpf_array.ptrs u32   +48 first address above the user half u64
+//   +32 version u32   +36 bpf_map.max_entries u32   +40 bpf_array.ptrs u32   +44 SMAP u32
+//   +48 first address above the user half u64
 export const SET_STACK = 0;
 export const SET_STACK_SIZE = 8;
 export const SET_STACK_LINEAR = 12;
@@ -110,6 +111,8 @@ export const SET_PERCPU = 24;
 export const SET_VERSION = 32;
 export const SET_MAX_ENTRIES = 36;
 export const SET_ARRAY_PTRS = 40;
+/** Faults at user addresses are fatal: the kernel searches no table for them (5.12 and later, CPU with SMAP). */
+export const SET_SMAP = 44;
 /** TASK_SIZE_MAX + 4096. */
 export const SET_USER_LIMIT = 48;
 export const SET_SIZE = 56;

@@ -15,6 +15,8 @@ export interface InterpSettings {
   readonly version: '6.12' | '6.1' | '5.5';
   readonly offMapMaxEntries: number;
   readonly offArrayPtrs: number;
+  /** Faults at user addresses are fatal. */
+  readonly smap: boolean;
   /** TASK_SIZE_MAX + 4096. */
   readonly userLimit: GuestAddress;
 }
@@ -72,6 +74,7 @@ export class InterpCore {
     view.setUint32(at + L.SET_VERSION, VERSIONS[settings.version], true);
     view.setUint32(at + L.SET_MAX_ENTRIES, settings.offMapMaxEntries, true);
     view.setUint32(at + L.SET_ARRAY_PTRS, settings.offArrayPtrs, true);
+    view.setUint32(at + L.SET_SMAP, settings.smap ? 1 : 0, true);
     view.setBigUint64(at + L.SET_USER_LIMIT, settings.userLimit, true);
     core.exports.interpReset();
   }
