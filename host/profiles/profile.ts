@@ -43,7 +43,7 @@ export interface JitKnobs {
 }
 
 /** Kernel symbols by name and by address. */
-export interface SymbolTable {
+export interface SymbolTable extends Iterable<readonly [GuestAddress, string]> {
   address(name: string): GuestAddress | undefined;
   name(address: GuestAddress): string | undefined;
 }

@@ -46,6 +46,8 @@ export class KernelText {
       const variable = btf.type(type);
       if (variable.kind === BtfKind.VAR) this.#perCpu.set(variable.name, BigInt(offset));
     }
+    // Calls of recorded programs are addresses already: nobody asks for their names.
+    for (const [, name] of profile.symbols) this.address(name);
   }
 
   /** Address of a function or variable; of a per-CPU variable its offset in the per-CPU section. */

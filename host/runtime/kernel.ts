@@ -82,6 +82,7 @@ export class Kernel implements TypedMemory {
   readonly #interp: InterpEngine;
   readonly #pokes: PokeTable;
   readonly #host: ProgramHost;
+  readonly #samples = new Map<string, KernelObject>();
   #current: KernelObject;
   #nextMap = 0;
   #nextProgram = 0;
@@ -119,8 +120,8 @@ export class Kernel implements TypedMemory {
       slotChanged: (map, index) => this.#pokes.update(map, index),
     };
     this.#host = this.#programHost();
-    this.#current = this.#objects.create('task_struct', {});
-    this.current = this.#objects.create('task_struct', { pid: 1000, tgid: 1000, comm: 'faultline' });
+    this.#current = this.#objects.create('task_struct', { pid: 1000, tgid: 1000, comm: 'faultline' });
+    this.#perCpu.currentTask = this.#current.address;
   }
 
   /**
@@ -134,6 +135,15 @@ export class Kernel implements TypedMemory {
    */
   create(type: string, fields: { readonly [path: string]: FieldInput } = {}): KernelObject {
     return this.#objects.create(type, fields);
+  }
+
+  /** One zeroed structure of this type, always the same: a stand-in where any object does. */
+  sample(type: string): KernelObject {
+    const known = this.#samples.get(type);
+    if (known) return known;
+    const made = this.#objects.create(type);
+    this.#samples.set(type, made);
+    return made;
   }
 
   /** The structure `type` at an address. */

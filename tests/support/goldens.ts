@@ -49,7 +49,7 @@ export interface GoldenMap {
   extra?: number;
   /** Key and value of one preloaded element, hex, one after the other. */
   pop?: string;
-  inner?: number;
+  inner?: number | null;
   mflags?: number;
 }
 

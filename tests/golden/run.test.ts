@@ -1,0 +1,77 @@
+import '../../host/platform/node.js';
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Btf } from '../../host/btf/btf.js';
+import { bootKernel } from '../../host/runtime/boot.js';
+import type { Kernel } from '../../host/runtime/kernel.js';
+import { testRunContext } from '../../host/runtime/test-run.js';
+import { fromHex, loadGolden, toHex } from '../support/golden-program.js';
+import { type Golden, goldens, vmlinuxBtf } from '../support/goldens.js';
+
+const DUMPED = 1;
+
+/** Records whose answer does not depend on that kernel's memory or on chance, with one to compare. */
+function comparable(record: Golden): boolean {
+  const run = record.test_run;
+  if (record.verdict !== 'accept' || !run || run.volatile || run.errno) return false;
+  return (run.retval ?? null) !== null || run.map_dump_hex !== undefined;
+}
+
+/** What differs from the recorded answer; null = nothing. `all` engines run and must agree. */
+function runRecord(kernel: Kernel, record: Golden): string | null {
+  const want = record.test_run!;
+  const loaded = loadGolden(kernel, record);
+  const context = testRunContext(
+    kernel,
+    { type: record.prog_type, attach: loaded.program.verified.spec.attach },
+    {
+      kind: want.kind,
+      data: fromHex(want.data_in_hex ?? ''),
+      bogus: want.bogus_ptr ? new DataView(fromHex(want.bogus_ptr).buffer).getBigUint64(0, true) : 0n,
+    },
+  );
+  try {
+    const result = loaded.program.run(context, { engine: 'all' });
+    if (loaded.program.jitError) return `JIT: ${loaded.program.jitError.message}`;
+    if (result.oops) return result.oops.lines[0]!;
+    if ((want.retval ?? null) !== null && result.retval !== want.retval)
+      return `expected retval ${want.retval}, found ${result.retval}`;
+    const dump = (record.maps ?? []).flatMap(({ mflags }, at) =>
+      ((mflags ?? 0) & DUMPED) !== 0 ? [[String(at), toHex(loaded.maps[at]!.lookup(0)!)]] : [],
+    );
+    const found = JSON.stringify(Object.fromEntries(dump));
+    const expected = JSON.stringify(want.map_dump_hex ?? {});
+    return want.map_dump_hex && found !== expected ? `expected maps ${expected}, found ${found}` : null;
+  } finally {
+    context.close();
+    loaded.close();
+  }
+}
+
+for (const [version, corpus, floor] of [
+  ['6.12', 'probe', 450],
+  ['6.12', 'isa', 1198],
+  ['6.1', 'probe', 154],
+  ['6.1', 'isa', 1082],
+] as const) {
+  test(`${corpus} programs do on Linux ${version} what the kernel did`, async (t) => {
+    const kernel = await bootKernel({ profile: `linux-${version}`, btf: Btf.parse(vmlinuxBtf(version)) });
+    const records = goldens(version, corpus, 'base').filter(comparable);
+    const misses: string[] = [];
+    for (const record of records) {
+      let miss: string | null;
+      try {
+        miss = runRecord(kernel, record);
+      } catch (error) {
+        miss = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      }
+      if (miss !== null) misses.push(`${record.id}: ${miss}`);
+    }
+    const good = records.length - misses.length;
+    t.diagnostic(`${good} of ${records.length} agree`);
+    assert.ok(
+      good >= floor,
+      `${good} of ${records.length}, expected ${floor}\n${misses.slice(0, 20).join('\n')}`,
+    );
+  });
+}
