@@ -89,6 +89,13 @@ export class KernelOffsets {
     return this.place(struct, path).byte;
   }
 
+  /** Size of a field in bytes; `otherwise` when the BTF lacks it. */
+  sizeAt(struct: string, path: string, otherwise: number): number {
+    const id = this.btf.find(struct, BtfKind.STRUCT, BtfKind.UNION);
+    if (id === 0) return otherwise;
+    return this.btf.sizeOf(this.btf.member(id, path).type);
+  }
+
   /** Place of a field that may be a bit-field. */
   place(struct: string, path: string): FieldPlace {
     const name = `${struct}.${path}`;

@@ -11,13 +11,13 @@ import {
   BPF_JNE,
   BPF_JSET,
   BPF_K,
-  BPF_LSH,
   BPF_REG_AX,
   BPF_SUB,
   BPF_W,
 } from '../../../assembly/isa.js';
 import { ProgType } from '../prog-type.js';
-import { type Conversion, loadField, loadThrough, plainField, storeField } from './conversion.js';
+import { type Conversion, loadField, plainField, storeField } from './conversion.js';
+import { loadFromSocket } from './sock-conversion.js';
 import { Skb } from './skb-fields.js';
 
 const PKT_TYPE_MASK = 7;
@@ -226,25 +226,20 @@ function loadTimestampType(access: Conversion): number {
 
 /** family, addresses and ports of the packet's socket. */
 function loadSocketField(access: Conversion, socket: number): number {
-  const { offset, offsets } = access;
-  const common = (name: string): number => offsets.of('sock_common', name);
+  const { offset } = access;
   switch (offset) {
     case Skb.FAMILY:
-      return loadThrough(access, 2, socket, common('skc_family'));
+      return loadFromSocket(access, socket, 'family');
     case Skb.REMOTE_IP4:
-      return loadThrough(access, 4, socket, common('skc_daddr'));
+      return loadFromSocket(access, socket, 'remoteIp4');
     case Skb.LOCAL_IP4:
-      return loadThrough(access, 4, socket, common('skc_rcv_saddr'));
+      return loadFromSocket(access, socket, 'localIp4');
     case Skb.REMOTE_PORT:
-      loadThrough(access, 2, socket, common('skc_dport'));
-      access.sink.alu32Imm(BPF_LSH, access.dst, 16);
-      return 2;
+      return loadFromSocket(access, socket, 'remotePort');
     case Skb.LOCAL_PORT:
-      return loadThrough(access, 2, socket, common('skc_num'));
-    default: {
-      const isRemote = offset < Skb.LOCAL_IP6;
-      const words = common(isRemote ? 'skc_v6_daddr' : 'skc_v6_rcv_saddr');
-      return loadThrough(access, 4, socket, words + offset - (isRemote ? Skb.REMOTE_IP6 : Skb.LOCAL_IP6));
-    }
+      return loadFromSocket(access, socket, 'localPort');
+    default:
+      if (offset < Skb.LOCAL_IP6) return loadFromSocket(access, socket, 'remoteIp6', offset - Skb.REMOTE_IP6);
+      return loadFromSocket(access, socket, 'localIp6', offset - Skb.LOCAL_IP6);
   }
 }
