@@ -49,6 +49,8 @@ export class RunError extends FaultlineError {}
 export class HelperError extends FaultlineError {}
 /** The symbol table was used wrongly: overlapping text, unknown symbol. Codes: KALLSYMS_*. */
 export class KallsymsError extends FaultlineError {}
+/** The fault index was used wrongly: overlapping or misplaced images, what is not in it. Codes: LOOKUP_*. */
+export class LookupError extends FaultlineError {}
 /** A bound on memory, steps or time was passed. Codes: LIMIT_*. */
 export class LimitError extends FaultlineError {}
 /** The caller asked for something that does not exist: a profile, an engine, a program, a field. Codes: USAGE_*. */
