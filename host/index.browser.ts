@@ -1,0 +1,3 @@
+import './platform/browser.js';
+
+export * from './index.js';
