@@ -5,6 +5,11 @@ export class BtfBuilder {
   private readonly words: number[] = [];
   private nextId = 1;
 
+  /** The id that the next type gets. */
+  get next(): number {
+    return this.nextId;
+  }
+
   string(text: string): number {
     const known = this.known.get(text);
     if (known !== undefined) return known;
