@@ -1735,6 +1735,1686 @@ export function execute(fuel: u32): u32 {
       case 221: {
         return stop(pc, end, 6);
       }
+      case 224: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) + load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 225: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 226: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        {
+          const by = load<u64>(pc, 24);
+          const whole = load<u64>(load<u8>(pc, 18), regs);
+          const shifted = whole << by;
+          store<u64>(load<u8>(pc, 18), shifted, regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 227: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) >> load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 228: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) & load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 229: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 230: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 231: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 3), regs), regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) | load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 232: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(load<u8>(pc, 18), <u64>load<u8>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 233: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 1) & PAGE_MASK)) {
+            host = readMiss(va, 2);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(load<u8>(pc, 18), <u64>load<u16>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 234: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = readMiss(va, 4);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(load<u8>(pc, 18), <u64>load<u32>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 235: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(load<u8>(pc, 18), load<u64>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 236: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 18), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = writeMiss(va, 1);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u8>(host, load<u8>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 237: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 18), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = writeMiss(va, 4);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u32>(host, load<u32>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 238: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 239: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 240: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 241: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 242: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 243: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 244: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 245: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 18), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = writeMiss(va, 4);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u32>(host, load<u32>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 246: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 18), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = writeMiss(va, 8);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(host, load<u64>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 247: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        const way = load<i32>(pc, 20);
+        pc += 32 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 248: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8), regs);
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(load<u8>(pc, 18), load<u64>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 249: {
+        {
+          const by = load<u64>(pc, 8);
+          const whole = load<u64>(load<u8>(pc, 2), regs);
+          const shifted = whole << by;
+          store<u64>(load<u8>(pc, 2), shifted, regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 250: {
+        {
+          const by = load<u64>(pc, 8);
+          const whole = load<u64>(load<u8>(pc, 2), regs);
+          const shifted = whole << by;
+          store<u64>(load<u8>(pc, 2), shifted, regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) ^ load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 251: {
+        {
+          const by = load<u64>(pc, 8);
+          const whole = load<u64>(load<u8>(pc, 2), regs);
+          const shifted = whole << by;
+          store<u64>(load<u8>(pc, 2), shifted, regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) + load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 252: {
+        {
+          const by = load<u64>(pc, 8);
+          const whole = load<u64>(load<u8>(pc, 2), regs);
+          const shifted = whole << by;
+          store<u64>(load<u8>(pc, 2), shifted, regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) >> load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 253: {
+        {
+          const by = load<u64>(pc, 8);
+          const whole = load<u64>(load<u8>(pc, 2), regs);
+          const shifted = whole << by;
+          store<u64>(load<u8>(pc, 2), shifted, regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            <u64>((<i64>load<u64>(load<u8>(pc, 18), regs)) >> (<i64>load<u64>(pc, 24))),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 254: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) >> load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 255: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) >> load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) ^ load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 256: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) ^ load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 257: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) ^ load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) * load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 258: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) * load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 259: {
+        {
+          store<u64>(
+            load<u8>(pc, 2),
+            load<u64>(load<u8>(pc, 2), regs) * load<u64>(load<u8>(pc, 3), regs),
+            regs,
+          );
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) + load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 260: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8), regs);
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 261: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 262: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) + load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 263: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 264: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(pc, 8), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 265: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(pc, 8), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) > load<u32>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 266: {
+        {
+          store<u64>(load<u8>(pc, 2), load<u64>(pc, 8), regs);
+        }
+        const from = pc + 32;
+        pc = popFrame();
+        if (pc === 0) return stopExit(end - from);
+        fp = framePointer();
+        end += pc - from;
+        break;
+      }
+      case 267: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>b, regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(pc, 24);
+          store<u64>(load<u8>(pc, 18), <u64>(a >> b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 268: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>b, regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 19), regs);
+          store<u64>(load<u8>(pc, 18), <u64>(b === 0 ? a : a % b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 269: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>b, regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(pc, 24);
+          store<u64>(load<u8>(pc, 18), <u64>(a + b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 270: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>b, regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 19), regs);
+          store<u64>(load<u8>(pc, 18), <u64>(a * b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 271: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>b, regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 19), regs);
+          store<u64>(load<u8>(pc, 18), <u64>b, regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 272: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(pc, 8);
+          store<u64>(load<u8>(pc, 2), <u64>(a >> b), regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 19), regs);
+          store<u64>(load<u8>(pc, 18), <u64>(a ^ b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 273: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(pc, 8);
+          store<u64>(load<u8>(pc, 2), <u64>(a & b), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), <u64>(<u32>0 - load<u32>(load<u8>(pc, 18), regs)), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 274: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(pc, 8);
+          store<u64>(load<u8>(pc, 2), <u64>(a & b), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 275: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(pc, 8);
+          store<u64>(load<u8>(pc, 2), <u64>(a & b), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 276: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>(a ^ b), regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(pc, 24);
+          store<u64>(load<u8>(pc, 18), <u64>(a + b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 277: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>(a ^ b), regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(pc, 24);
+          store<u64>(load<u8>(pc, 18), <u64>(a * b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 278: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>(a ^ b), regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 19), regs);
+          store<u64>(load<u8>(pc, 18), <u64>b, regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 279: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(pc, 8);
+          store<u64>(load<u8>(pc, 2), <u64>(a + b), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 280: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(pc, 8);
+          store<u64>(load<u8>(pc, 2), <u64>(a + b), regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 19), regs);
+          store<u64>(load<u8>(pc, 18), <u64>b, regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 281: {
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 2), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 3), regs);
+          store<u64>(load<u8>(pc, 2), <u64>(a + b), regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(load<u8>(pc, 19), regs);
+          store<u64>(load<u8>(pc, 18), <u64>b, regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 282: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u8>(host), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 283: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u8>(host), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 284: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u8>(host), regs);
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 285: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u8>(host), regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) ^ load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 286: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u8>(host), regs);
+        }
+        {
+          const by = load<u64>(pc, 24);
+          const whole = load<u64>(load<u8>(pc, 18), regs);
+          const shifted = whole << by;
+          store<u64>(load<u8>(pc, 18), shifted, regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 287: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u8>(host), regs);
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 18), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = writeMiss(va, 1);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u8>(host, load<u8>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 288: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = readMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u8>(host), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) & load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 289: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 1) & PAGE_MASK)) {
+            host = readMiss(va, 2);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u16>(host), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 290: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 1) & PAGE_MASK)) {
+            host = readMiss(va, 2);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u16>(host), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 291: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 1) & PAGE_MASK)) {
+            host = readMiss(va, 2);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u16>(host), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), <u64>(bswap<u32>(load<u32>(load<u8>(pc, 18), regs)) >> 16), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 292: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = readMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+        }
+        {
+          const a: u32 = load<u32>(load<u8>(pc, 18), regs);
+          const b: u32 = load<u32>(pc, 24);
+          store<u64>(load<u8>(pc, 18), <u64>(a + b), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 293: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = readMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) > load<u32>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 294: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = readMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 295: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = readMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 296: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = readMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = readMiss(va, 4);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(load<u8>(pc, 18), <u64>load<u32>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 297: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) + load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 298: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) * load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 299: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 300: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(load<u8>(pc, 18), load<u64>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 301: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 302: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = readMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 18), regs) + <u64>(<i64>load<i32>(pc, 20));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = writeMiss(va, 8);
+            if (host === 0) return stop(pc + 16, end, 4);
+          }
+          store<u64>(host, load<u64>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 303: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 8);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+          }
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc + 16, va);
+            store<u64>(load<u8>(pc, 18), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+              host = probeMiss(pc + 16, va, 8);
+              if (host === 0) return stop(pc + 16, end, 4);
+            }
+            store<u64>(load<u8>(pc, 18), load<u64>(host), regs);
+          }
+        }
+        pc += 32;
+        break;
+      }
+      case 304: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 8);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+          }
+        }
+        if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 305: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 8);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+          }
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 306: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 8);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+          }
+        }
+        {
+          const va = load<u64>(load<u8>(pc, 19), regs) + <u64>(<i64>load<i32>(pc, 20));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc + 16, va);
+            store<u64>(load<u8>(pc, 18), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+              host = probeMiss(pc + 16, va, 4);
+              if (host === 0) return stop(pc + 16, end, 4);
+            }
+            store<u64>(load<u8>(pc, 18), <u64>load<u32>(host), regs);
+          }
+        }
+        pc += 32;
+        break;
+      }
+      case 307: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 8);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+          }
+        }
+        {
+          const host = fp + load<i32>(pc, 20);
+          store<u64>(host, load<u64>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 308: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 4);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+          }
+        }
+        if (load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 309: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 4);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+          }
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 310: {
+        {
+          const va = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+          if (va - VSYSCALL <= load<u64>(settings, 48) - VSYSCALL) {
+            guardRefused(pc, va);
+            store<u64>(load<u8>(pc, 2), 0, regs);
+          } else {
+            const slot = tlbRead + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+            let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+            if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+              host = probeMiss(pc, va, 4);
+              if (host === 0) return stop(pc, end, 4);
+            }
+            store<u64>(load<u8>(pc, 2), <u64>load<u32>(host), regs);
+          }
+        }
+        {
+          const host = fp + load<i32>(pc, 20);
+          store<u32>(host, load<u32>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 311: {
+        {
+          const host = fp + load<i32>(pc, 4);
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 312: {
+        {
+          const host = fp + load<i32>(pc, 4);
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          const host = fp + load<i32>(pc, 20);
+          store<u64>(load<u8>(pc, 18), load<u64>(host), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 313: {
+        {
+          const host = fp + load<i32>(pc, 4);
+          store<u64>(load<u8>(pc, 2), load<u64>(host), regs);
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 314: {
+        {
+          const host = fp + load<i32>(pc, 4);
+          store<u64>(host, load<u64>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 315: {
+        {
+          const host = fp + load<i32>(pc, 4);
+          store<u64>(host, load<u64>(load<u8>(pc, 3), regs));
+        }
+        {
+          const host = fp + load<i32>(pc, 20);
+          store<u64>(host, load<u64>(load<u8>(pc, 19), regs));
+        }
+        pc += 32;
+        break;
+      }
+      case 316: {
+        {
+          const host = fp + load<i32>(pc, 4);
+          store<u64>(host, load<u64>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 317: {
+        {
+          const host = fp + load<i32>(pc, 4);
+          store<u32>(host, load<u32>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 318: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = writeMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(host, load<u64>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 319: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = writeMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(host, load<u64>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 320: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 7) & PAGE_MASK)) {
+            host = writeMiss(va, 8);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u64>(host, load<u64>(load<u8>(pc, 3), regs));
+        }
+        const way = load<i32>(pc, 20);
+        pc += 32 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 321: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = writeMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u32>(host, load<u32>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 322: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = writeMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u32>(host, load<u32>(load<u8>(pc, 3), regs));
+        }
+        const way = load<i32>(pc, 20);
+        pc += 32 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 323: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== ((va + 3) & PAGE_MASK)) {
+            host = writeMiss(va, 4);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u32>(host, load<u32>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 324: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = writeMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u8>(host, load<u8>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24), regs);
+        }
+        pc += 32;
+        break;
+      }
+      case 325: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = writeMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u8>(host, load<u8>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(
+            load<u8>(pc, 18),
+            load<u64>(load<u8>(pc, 18), regs) + load<u64>(load<u8>(pc, 19), regs),
+            regs,
+          );
+        }
+        pc += 32;
+        break;
+      }
+      case 326: {
+        {
+          const va = load<u64>(load<u8>(pc, 2), regs) + <u64>(<i64>load<i32>(pc, 4));
+          const slot = tlbWrite + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+          let host: usize = <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+          if (load<u64>(slot) !== (va & PAGE_MASK)) {
+            host = writeMiss(va, 1);
+            if (host === 0) return stop(pc, end, 4);
+          }
+          store<u8>(host, load<u8>(load<u8>(pc, 3), regs));
+        }
+        {
+          store<u64>(load<u8>(pc, 18), load<u64>(load<u8>(pc, 19), regs), regs);
+        }
+        pc += 32;
+        break;
+      }
       default:
         return stop(pc, end, 6);
     }

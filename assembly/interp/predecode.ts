@@ -107,6 +107,7 @@ import {
   VERSION_6_1,
   VERSION_6_12,
 } from '../layout/interp';
+import { pairOp } from './pairs';
 import { settings } from './state';
 
 /** imm of the address-space cast to a user pointer: destination space 1 (user) << 16 | source space 0. */
@@ -249,6 +250,16 @@ function callRecord(
   return 0;
 }
 
+/** Only the first operation of a pair changes, so a jump to the second one finds it whole. */
+function pairUp(records: usize, count: u32): void {
+  let record = records;
+  for (let slot: u32 = 1; slot < count; slot++) {
+    const op = pairOp(load<u16>(record + REC_OP), load<u16>(record + REC_SIZE + REC_OP));
+    if (op !== 0) store<u16>(record + REC_OP, <u16>op);
+    record += REC_SIZE;
+  }
+}
+
 /**
  * Fills `count` + 1 records from `count` slots at `insns`; the last one stops programs that run off their end.
  * `functions` are sorted by start. Answers 0 or slot << 8 | BAD_*.
@@ -334,5 +345,6 @@ export function interpPredecode(
     }
   }
   put(records + <usize>count * REC_SIZE, OP_BAD, 0, 0, 0, 0);
+  pairUp(records, count);
   return 0;
 }
