@@ -37,6 +37,10 @@ export const kfuncs: HelperTable = {
     throw new BpfException(cookie);
   },
   bpf_rcu_read_lock: nothing,
+  bpf_dynptr_clone: (env, [from, to]) => {
+    env.memory.write(to, env.memory.read(from, 16));
+    return 0n;
+  },
   bpf_rcu_read_unlock: nothing,
   bpf_preempt_disable: nothing,
   bpf_preempt_enable: nothing,
@@ -57,14 +61,4 @@ export const kfuncs: HelperTable = {
   bpf_timer_set_callback: nothing,
   bpf_timer_start: nothing,
   bpf_timer_cancel: nothing,
-  bpf_sk_release: nothing,
-  bpf_sk_fullsock: same,
-  bpf_tcp_sock: nothing,
-  bpf_sk_lookup_tcp: nothing,
-  bpf_sk_lookup_udp: nothing,
-  bpf_tc_sk_lookup_tcp: nothing,
-  bpf_tc_sk_lookup_udp: nothing,
-  bpf_tc_skc_lookup_tcp: nothing,
-  bpf_xdp_sk_lookup_tcp: nothing,
-  bpf_xdp_sk_lookup_udp: nothing,
 };

@@ -3,6 +3,7 @@ import { arenaHelpers } from './arena.js';
 import { clockHelpers } from './clock.js';
 import { dynptrHelpers } from './dynptr.js';
 import type { Helper, HelperTable } from './helper.js';
+import { lookupHelpers } from './kernel-lookup.js';
 import { kfuncs } from './kfunc.js';
 import { loopHelpers } from './loop.js';
 import { mapFunctionPatterns, mapHelpers } from './map-helpers.js';
@@ -10,6 +11,7 @@ import { outputHelpers } from './output.js';
 import { printHelpers } from './print.js';
 import { probeHelpers } from './probe.js';
 import { skbHelpers } from './skb.js';
+import { socketHelpers } from './socket.js';
 import { storageHelpers } from './storage.js';
 import { taskHelpers } from './task.js';
 import { textHelpers } from './text.js';
@@ -31,6 +33,8 @@ const TABLES: readonly HelperTable[] = [
   arenaHelpers,
   tracingHelpers,
   dynptrHelpers,
+  socketHelpers,
+  lookupHelpers,
   kfuncs,
 ];
 const PATTERNS = [...mapFunctionPatterns, ...xdpFunctionPatterns];

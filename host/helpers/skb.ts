@@ -146,6 +146,37 @@ const changeHead: Helper = (env, [context, size, flags]) => {
   return 0n;
 };
 
+const ADJUST_NET = 0n;
+const ADJUST_MAC = 1n;
+const IP_HEADERS: Readonly<Record<number, number>> = { 4: 20, 6: 40 };
+
+/** Opens or closes room behind the Ethernet header, or behind the network header (ADJUST_NET). */
+const adjustRoom: Helper = (env, [context, delta, mode, flags]) => {
+  const skb = skbAt(env, context);
+  const change = s32(delta);
+  const data = skb.uint('data');
+  const ethernet = 14;
+  const version = Number(env.memory.readUint(data + BigInt(ethernet), 1)) >> 4;
+  const header = mode === ADJUST_MAC ? 0 : mode === ADJUST_NET ? IP_HEADERS[version] : undefined;
+  if (header === undefined || flags > 0xffffn) return fail(Errno.EINVAL);
+  const fixed = ethernet + header;
+  const length = Number(skb.uint('len')) + change;
+  if (length < fixed || Math.abs(change) > 4095) return fail(Errno.ENOTSUPP);
+  if (data - BigInt(change) < skb.uint('head')) return fail(Errno.ENOMEM);
+  const start = data - BigInt(change);
+  const front = env.memory.read(data, fixed);
+  if (change > 0) env.memory.write(start, new Uint8Array(fixed + change));
+  env.memory.write(start, front);
+  const mac = start - skb.uint('head');
+  skb
+    .set('data', start)
+    .set('len', length)
+    .set('mac_header', mac)
+    .set('network_header', mac + BigInt(ethernet));
+  setDataEnd(env, skb);
+  return 0n;
+};
+
 const vlanPush: Helper = (env, [context, protocol, tci]) => {
   skbAt(env, context)
     .set('vlan_proto', protocol & 0xffffn)
@@ -179,13 +210,16 @@ export const skbHelpers: HelperTable = {
   sk_skb_pull_data: pullData,
   bpf_skb_change_tail: changeTail,
   bpf_skb_change_head: changeHead,
+  sk_skb_change_tail: changeTail,
+  sk_skb_change_head: changeHead,
+  bpf_skb_adjust_room: adjustRoom,
   bpf_skb_change_type: setType,
+  bpf_skb_ecn_set_ce: () => 0n,
   bpf_skb_vlan_push: vlanPush,
   bpf_skb_vlan_pop: vlanPop,
   bpf_get_hash_recalc: (env, [context]) => skbAt(env, context).uint('hash'),
   bpf_set_hash_invalid: (env, [context]) => (skbAt(env, context).set('hash', 0), 0n),
   bpf_set_hash: (env, [context, hash]) => (skbAt(env, context).set('hash', hash & 0xffffffffn), 0n),
-  bpf_get_socket_cookie: () => 0n,
   bpf_get_socket_uid: () => 0xffffn,
   bpf_skb_cgroup_id: () => 0n,
   bpf_skb_under_cgroup: () => 0n,

@@ -64,6 +64,7 @@ export const tracingHelpers: HelperTable = {
   bpf_get_stack_pe: stack,
   bpf_get_task_stack: stack,
   bpf_get_stackid: () => fail(Errno.EFAULT),
+  bpf_get_stackid_pe: () => fail(Errno.EFAULT),
   bpf_get_stackid_tp: () => fail(Errno.EFAULT),
   bpf_get_stackid_raw_tp: () => fail(Errno.EFAULT),
   bpf_get_retval: (env) => answer(Number(BigInt.asIntN(32, env.scope.returnValue))),

@@ -9,7 +9,7 @@ import type { GuestAddress } from '../quantities.js';
 import type { VerifiedProgram } from '../verifier/verified-program.js';
 import type { ProgramContext } from './context/program-context.js';
 import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
-import { RunEnvironment, runScope } from './environment.js';
+import { type RunEnvironment, runScope } from './environment.js';
 import { faultRecord, faultRecordAt, functionOf, slotAt } from './faults.js';
 import type { LinkedProgram } from './linked-program.js';
 import type { Trap } from './oops.js';
