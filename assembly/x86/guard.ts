@@ -2,6 +2,7 @@
 // 1 = removed.
 import { heapAlloc, heapFree } from '../heap';
 import { touchCode } from '../mm/page-table';
+import { decodedAt } from './code-cache';
 
 const GONE: u64 = 1;
 let table: usize = 0;
@@ -62,8 +63,8 @@ export function guardSitesAdd(address: u64, offsets: usize, count: u32): bool {
     if (find(site) !== 0) continue;
     if ((used + 1) << 1 > capacity && !grow()) return false;
     insert(site);
+    if (decodedAt(site) !== 0) touchCode();
   }
-  touchCode();
   return true;
 }
 
