@@ -1,6 +1,6 @@
 import { disassemble } from '../host/asm/kernel-dialect.js';
 import type { JitImage } from '../host/jit/jit-image.js';
-import type { LineInfo } from '../host/program/program-spec.js';
+import type { LineInfo, ProgramSpec } from '../host/program/program-spec.js';
 import type { GuestAddress } from '../host/quantities.js';
 import type { VerifiedFunction, VerifiedProgram } from '../host/verifier/verified-program.js';
 import { disassembleX86 } from './x86.js';
@@ -55,13 +55,16 @@ export function sourceLines(program: VerifiedProgram): Map<number, LineInfo> {
   return lines;
 }
 
+/** The line record that covers a slot of the submitted program. */
+export function sourceLineOfOrigin(spec: ProgramSpec, origin: number): LineInfo | null {
+  let best: LineInfo | null = null;
+  for (const info of spec.lineInfo) if (info.insn <= origin && (!best || info.insn >= best.insn)) best = info;
+  return best;
+}
+
 /** The line record that covers a slot of the rewritten program. */
 export function sourceLineOf(program: VerifiedProgram, insn: number): LineInfo | null {
-  const origin = program.origin[insn];
-  let best: LineInfo | null = null;
-  for (const info of program.spec.lineInfo)
-    if (info.insn <= origin && (!best || info.insn >= best.insn)) best = info;
-  return best;
+  return sourceLineOfOrigin(program.spec, program.origin[insn]);
 }
 
 /** Brings BPF, x86 and exception entries of one function together. */

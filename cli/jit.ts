@@ -1,0 +1,55 @@
+import { UsageError } from '../host/errors.js';
+import { listFunction, renderListing } from './listing.js';
+import type { ListingFunction } from './listing.js';
+import { machine, MACHINE_HELP, MACHINE_OPTIONS } from './machine.js';
+import { Exit, oneOf, parseOptions } from './usage.js';
+
+export const help = `usage: faultline jit [options] FILE
+
+Prints each function's BPF, its x86 and its exception table side by side, with source lines.
+
+${MACHINE_HELP}  --syntax intel|att     of the x86 listing (default intel)
+  --bytes                show the bytes of each x86 instruction
+
+example: faultline jit --program task_walk --bytes examples/task_walk.bpf.o
+`;
+
+const OPTIONS = {
+  ...MACHINE_OPTIONS,
+  syntax: { type: 'string', default: 'intel' },
+  bytes: { type: 'boolean', default: false },
+} as const;
+
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, OPTIONS);
+  const syntax = oneOf('syntax', values.syntax, ['intel', 'att']);
+  const { kernel, object, programs } = await machine(positionals[0], values);
+  const symbol = (address: bigint): string | undefined => {
+    const hit = kernel.lookup(address);
+    if (hit) return hit.offset === 0 ? hit.ksym.name : undefined;
+    return kernel.profile.symbols.name(address) ?? kernel.text.name(address);
+  };
+  const listings: ListingFunction[] = [];
+  let refused = false;
+  for (const name of programs) {
+    const program = object.program(name);
+    if (program.jitError) {
+      refused = true;
+      process.stderr.write(`${name}: ${program.jitError.message}; the program runs in the interpreter\n`);
+      continue;
+    }
+    program.verified.functions.forEach((func, index) =>
+      listings.push(listFunction(program.verified, func, program.images[index], { syntax, symbol })),
+    );
+  }
+  if (listings.length === 0 && !refused)
+    throw new UsageError('USAGE_PROGRAM', `${positionals[0]}: no program`);
+  const toJson = (_: string, value: unknown) =>
+    typeof value === 'bigint' ? `0x${value.toString(16)}` : value;
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify(listings, toJson, 2)}\n`
+      : listings.map((listing) => renderListing(listing, values.bytes)).join('\n'),
+  );
+  return refused ? Exit.REFUSED : Exit.DONE;
+}

@@ -1,0 +1,159 @@
+import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { UsageError } from '../host/errors.js';
+import type { FieldInput, KernelObject } from '../host/mm/kernel-object.js';
+import type { ProgramSpec } from '../host/program/program-spec.js';
+import type { ProgramContext } from '../host/runtime/context/program-context.js';
+import type { Kernel } from '../host/runtime/kernel.js';
+import { testRunContext } from '../host/runtime/test-run.js';
+import { hexBytes } from './exec/record.js';
+
+/**
+ * What programs are run on: kernel objects by type, pointers that lead nowhere, and the runs. In values `$name` is a
+ * pointer to that object, `0x...` a number.
+ */
+interface SceneFile {
+  readonly objects?: Record<string, { readonly type: string; readonly fields?: Record<string, unknown> }>;
+  /** Pointers to memory that was never there. */
+  readonly dangling?: readonly string[];
+  /** Objects whose memory is taken away once everything points where it should. */
+  readonly unmapped?: readonly string[];
+  readonly runs?: readonly SceneRun[];
+}
+
+interface SceneRun {
+  readonly program: string;
+  readonly note?: string;
+  /** Arguments of the traced function. */
+  readonly args?: readonly unknown[];
+  readonly returns?: unknown;
+  /** Ethernet frame, hex. */
+  readonly frame?: string;
+  /** Context bytes, hex. */
+  readonly context?: string;
+}
+
+export interface Run {
+  readonly program: string;
+  readonly note: string;
+  readonly context: ProgramContext;
+}
+
+const SCHED_CLS = 3;
+const SCHED_ACT = 4;
+const XDP = 6;
+const TRACING = [2, 5, 17, 24, 26, 29];
+/** A broadcast IPv4/UDP frame to the discard port. */
+const SAMPLE_FRAME =
+  'ffffffffffff020000000001080045000020000000004011f9cb7f0000017f0000011f900009000c0000deadbeef000000000000';
+
+/** The scene beside an object: `x.bpf.o` has `x.scene.json`. */
+export function sceneBeside(object: string): string | undefined {
+  const path = object.replace(/(\.bpf)?\.o$/, '.scene.json');
+  return path !== object && existsSync(path) ? path : undefined;
+}
+
+/** Sets a scene up in a kernel and gives the runs of `programs`; without a scene, one run each on samples. */
+export async function sceneRuns(
+  kernel: Kernel,
+  specs: readonly ProgramSpec[],
+  path: string | undefined,
+): Promise<Run[]> {
+  if (path === undefined)
+    return specs.map((spec) => ({ program: spec.name, note: '', context: sample(kernel, spec) }));
+  let scene: SceneFile;
+  try {
+    scene = JSON.parse(await readFile(path, 'utf8')) as SceneFile;
+  } catch (error) {
+    throw new UsageError(
+      'USAGE_SCENE',
+      `${path}: ${(error as Error).message}`,
+      { file: path },
+      { cause: error },
+    );
+  }
+  const stage = new Stage(kernel, path, scene);
+  const runs: Run[] = [];
+  for (const run of scene.runs ?? []) {
+    const spec = specs.find(({ name }) => name === run.program);
+    if (spec) runs.push({ program: run.program, note: run.note ?? '', context: stage.context(spec, run) });
+  }
+  stage.takeAway();
+  return runs;
+}
+
+function sample(kernel: Kernel, spec: ProgramSpec): ProgramContext {
+  if (spec.attach && spec.attach.btfId !== 0)
+    return testRunContext(kernel, spec, { kind: spec.attach.kind === 'iter' ? 'iter' : 'attach+trigger' });
+  if (TRACING.includes(spec.type)) return kernel.context.tracing([]);
+  const kind = spec.type === 31 ? 'ctx' : 'data';
+  return testRunContext(kernel, spec, {
+    kind,
+    data: kind === 'ctx' ? new Uint8Array(64) : hexBytes('frame', SAMPLE_FRAME),
+  });
+}
+
+class Stage {
+  readonly #objects = new Map<string, KernelObject>();
+  readonly #dangling = new Map<string, bigint>();
+
+  constructor(
+    private readonly kernel: Kernel,
+    private readonly path: string,
+    private readonly scene: SceneFile,
+  ) {
+    for (const name of scene.dangling ?? []) this.#dangling.set(name, kernel.dangling());
+    const objects = Object.entries(scene.objects ?? {});
+    // Objects first, fields after: they may point at each other in any order.
+    for (const [name, { type }] of objects) this.#objects.set(name, kernel.create(type));
+    for (const [name, { fields }] of objects)
+      for (const [field, value] of Object.entries(fields ?? {}))
+        this.#objects.get(name)!.set(field, this.#value(value));
+  }
+
+  context(spec: ProgramSpec, run: SceneRun): ProgramContext {
+    const { context } = this.kernel;
+    if (run.frame !== undefined) {
+      const frame = hexBytes('frame', run.frame);
+      if (spec.type === XDP) return context.xdp(frame);
+      return context.skb(frame, { socketFilter: spec.type !== SCHED_CLS && spec.type !== SCHED_ACT });
+    }
+    if (run.context !== undefined) return context.raw(hexBytes('context', run.context));
+    const args = (run.args ?? []).map((value) => this.#argument(value));
+    return context.tracing(args, run.returns === undefined ? {} : { returns: this.#argument(run.returns) });
+  }
+
+  takeAway(): void {
+    for (const name of this.scene.unmapped ?? []) this.kernel.unmap(this.#object(name));
+  }
+
+  #object(name: string): KernelObject {
+    const object = this.#objects.get(name);
+    if (object) return object;
+    throw new UsageError('USAGE_SCENE', `${this.path}: expected an object of the scene, found '${name}'`, {
+      file: this.path,
+    });
+  }
+
+  #argument(value: unknown): bigint | KernelObject {
+    const field = this.#value(value);
+    if (typeof field === 'number' || typeof field === 'boolean') return BigInt(field);
+    if (typeof field === 'bigint') return field;
+    if (field !== null && typeof field === 'object' && 'address' in field) return field as KernelObject;
+    throw new UsageError(
+      'USAGE_SCENE',
+      `${this.path}: expected a number or $object as argument, found ${JSON.stringify(value)}`,
+    );
+  }
+
+  #value(value: unknown): FieldInput {
+    if (Array.isArray(value)) return value.map((element) => this.#value(element));
+    if (typeof value === 'object' && value !== null)
+      return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, this.#value(member)]));
+    if (typeof value !== 'string') return value as FieldInput;
+    if (/^0x[0-9a-f]+$/i.test(value)) return BigInt(value);
+    if (!value.startsWith('$')) return value;
+    const name = value.slice(1);
+    return this.#dangling.get(name) ?? this.#object(name);
+  }
+}
