@@ -74,6 +74,7 @@ const KNOWN_6_1: Readonly<Record<string, number>> = {
 /** Field offsets of a kernel's structures, from its BTF. */
 export class KernelOffsets {
   private readonly places = new Map<string, FieldPlace>();
+  private readonly perCpuPlaces = new Map<string, number>();
 
   constructor(
     private readonly btf: Btf,
@@ -123,13 +124,12 @@ export class KernelOffsets {
 
   /** Offset of a per-CPU variable (and of a member of it) in the per-CPU section; `otherwise` when unknown. */
   perCpu(variable: string, path: string, otherwise: number): number {
-    const section = this.btf.datasec('.data..percpu');
-    for (const entry of section?.vars ?? []) {
-      const type = this.btf.type(entry.type);
-      if (type.kind !== BtfKind.VAR || type.name !== variable) continue;
-      return entry.offset + (path === '' ? 0 : this.btf.member(type.type, path).bitOffset / 8);
+    const name = `${variable}.${path}`;
+    let place = this.perCpuPlaces.get(name);
+    if (place === undefined) {
+      this.perCpuPlaces.set(name, (place = this.findPerCpu(variable, path) ?? otherwise));
     }
-    return otherwise;
+    return place;
   }
 
   get arrayValue(): number {
@@ -146,6 +146,15 @@ export class KernelOffsets {
 
   get hashElementRef(): number {
     return this.of('htab_elem', 'lru_node.ref');
+  }
+
+  private findPerCpu(variable: string, path: string): number | undefined {
+    for (const entry of this.btf.datasec('.data..percpu')?.vars ?? []) {
+      const type = this.btf.type(entry.type);
+      if (type.kind !== BtfKind.VAR || type.name !== variable) continue;
+      return entry.offset + (path === '' ? 0 : this.btf.member(type.type, path).bitOffset / 8);
+    }
+    return undefined;
   }
 
   private find(struct: string, path: string, name: string): FieldPlace {

@@ -19,6 +19,14 @@ function isAlive(stream: InsnStream, aux: InsnAux, at: number): boolean {
 
 /** Conditional branches with a side that no path takes become jumps, unreached code goes, and then jumps to the next. */
 export function removeDeadCode(code: Code, aux: InsnAux): Code {
+  const reached = isAllAlive(code.stream, aux) ? code : removeUnreached(code, aux);
+  if (!hasNop(reached.stream)) return reached;
+  return Pass.run(reached, (pass, at) => {
+    if (!isNop(pass.input, at)) pass.copy();
+  });
+}
+
+function removeUnreached(code: Code, aux: InsnAux): Code {
   const hardWired = Pass.run(code, (pass, at) => {
     const { input } = pass;
     if (!isConditional(input.code[at])) return pass.copy();
@@ -27,12 +35,22 @@ export function removeDeadCode(code: Code, aux: InsnAux): Code {
     else if (!isAlive(input, aux, target)) pass.leadTo(JA, 0, 0, 0, at + 1);
     else pass.copy();
   });
-  const reached = Pass.run(hardWired, (pass, at) => {
+  return Pass.run(hardWired, (pass, at) => {
     if (isAlive(pass.input, aux, at)) pass.copy();
   });
-  return Pass.run(reached, (pass, at) => {
-    if (!isNop(pass.input, at)) pass.copy();
-  });
+}
+
+function isAllAlive(stream: InsnStream, aux: InsnAux): boolean {
+  for (let at = 0; at < stream.length; at++) {
+    if (!isAlive(stream, aux, at)) return false;
+    if (stream.code[at] === LD_IMM64) at++;
+  }
+  return true;
+}
+
+function hasNop(stream: InsnStream): boolean {
+  for (let at = 0; at < stream.length; at++) if (isNop(stream, at)) return true;
+  return false;
 }
 
 /** Without privileges dead instructions stay in place, as jumps to themselves. */

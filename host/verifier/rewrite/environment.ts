@@ -15,6 +15,8 @@ export interface RewriteEnvironment {
   readonly privileged: boolean;
   /** Linux 6.12 and later: signed division, arenas, per-CPU moves, may_goto, exceptions. */
   readonly isModern: boolean;
+  /** Symbols of the helpers met so far (helper-target.ts). */
+  readonly helperTargets: Map<number, string>;
   /** Immediate of a call of this kernel symbol: its address relative to the call base. */
   immediateOf(symbol: string): number;
 }
@@ -33,6 +35,7 @@ export function rewriteEnvironment(
     aux,
     offsets: kernelOffsets(kernel),
     privileged,
+    helperTargets: new Map(),
     isModern: kernel.profile.version === '6.12',
     immediateOf(symbol) {
       let immediate = immediates.get(symbol);

@@ -5,6 +5,12 @@ import type { RewriteEnvironment } from './environment.js';
 
 /** Symbol that a call of helper `id` goes to in this program. */
 export function helperTarget(env: RewriteEnvironment, id: number): string {
+  let target = env.helperTargets.get(id);
+  if (target === undefined) env.helperTargets.set(id, (target = findTarget(env, id)));
+  return target;
+}
+
+function findTarget(env: RewriteEnvironment, id: number): string {
   const name = (helperName(id) ?? `bpf_helper_${id}`).slice('bpf_'.length);
   if (name === 'probe_read' || name === 'probe_read_str') return `bpf_${name.replace('read', 'read_compat')}`;
   if (name === 'task_storage_get' || name === 'task_storage_delete') {
