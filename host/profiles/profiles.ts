@@ -47,7 +47,7 @@ const KERNELS: Readonly<Record<ProfileName, Kernel>> = {
     offMapMaxEntries: 36,
     offArrayPtrs: 272,
     offProgFunc: 48,
-    thisCpuOff: 0x1a018,
+    thisCpuOff: 0x19168,
     maxCpus: 8192,
   },
   'linux-5.5': {
