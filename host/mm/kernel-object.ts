@@ -133,7 +133,19 @@ function stepInto(base: GuestAddress, btf: Btf, id: TypeId, part: string): Place
     const offset = Number(part.slice(1, -1)) * btf.sizeOf(type.type);
     return { address: base + BigInt(offset), type: type.type, bit: 0, bits: 0 };
   }
-  return placeOf(base, btf.member(id, part));
+  return placeOf(base, memberOf(btf, id, part));
+}
+
+/** Members are looked up by name once for each BTF. */
+const members = new WeakMap<Btf, Map<string, MemberPlace>>();
+
+function memberOf(btf: Btf, id: TypeId, name: string): MemberPlace {
+  let known = members.get(btf);
+  if (!known) members.set(btf, (known = new Map()));
+  const key = `${id}.${name}`;
+  const found = known.get(key) ?? btf.member(id, name);
+  known.set(key, found);
+  return found;
 }
 
 function placeOf(base: GuestAddress, member: MemberPlace): Place {
@@ -159,7 +171,7 @@ function writeField(space: TypedMemory, place: Place, value: FieldInput, where: 
       if (typeof value !== 'object' || value === null || Array.isArray(value))
         throw wrong('an object of members');
       for (const [name, field] of Object.entries(value as { [member: string]: FieldInput }))
-        writeField(space, placeOf(place.address, btf.member(type.id, name)), field, `${where}.${name}`);
+        writeField(space, placeOf(place.address, memberOf(btf, type.id, name)), field, `${where}.${name}`);
       return;
     }
     case BtfKind.ARRAY: {

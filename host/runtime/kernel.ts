@@ -75,7 +75,11 @@ export class Kernel implements TypedMemory {
   readonly #perCpu: PerCpuArea;
   readonly #mapEnvironment: MapEnvironment;
   readonly #maps = new Map<GuestAddress, BpfMap>();
+  readonly #templates = new Map<BpfMap, BpfMap>();
   readonly #programs = new Map<number, LinkedProgram>();
+  /** By the address of the struct bpf_prog, and by the interpreter's handle. */
+  readonly #byAddress = new Map<GuestAddress, LinkedProgram>();
+  readonly #byHandle = new Map<number, LinkedProgram>();
   readonly #sources = new Map<LinkedProgram, ImageSource>();
   readonly #images: ImageSource;
   readonly #x86: X86Engine;
@@ -193,15 +197,19 @@ export class Kernel implements TypedMemory {
 
   /** BPF_MAP_CREATE. @throws MapError. */
   createMap(spec: MapSpec, inner?: BpfMap): BpfMap {
-    const template = inner ?? (spec.inner ? this.createMap(spec.inner) : undefined);
-    const map = createMap(this.#mapEnvironment, spec, template);
+    const template = inner || !spec.inner ? undefined : this.createMap(spec.inner);
+    const map = createMap(this.#mapEnvironment, spec, inner ?? template);
     this.#maps.set(map.address, map);
+    if (template) this.#templates.set(map, template);
     if (map instanceof ArenaMap && spec.initial) map.fill(spec.initial);
     return map;
   }
 
   /** Takes a map out of the kernel. */
   closeMap(map: BpfMap): void {
+    const template = this.#templates.get(map);
+    if (template) this.closeMap(template);
+    this.#templates.delete(map);
     this.#maps.delete(map.address);
     map.close();
   }
@@ -255,6 +263,8 @@ export class Kernel implements TypedMemory {
       : this.#images;
     const linked = link(this.#linkSurroundings(), ++this.#nextProgram, verified, maps, source);
     this.#programs.set(linked.id, linked);
+    this.#byAddress.set(linked.address, linked);
+    this.#byHandle.set(linked.interp.handle, linked);
     this.#sources.set(linked, source);
     return new LoadedProgram(this.#host, linked);
   }
@@ -287,8 +297,7 @@ export class Kernel implements TypedMemory {
       environment: (engine, scope) => this.#environment(engine, scope),
       gate: (address) => this.text.helper(address),
       owner: (ip) => this.#owner(ip),
-      byHandle: (handle) =>
-        [...this.#programs.values()].find(({ interp }) => interp.handle === handle) ?? null,
+      byHandle: (handle) => this.#byHandle.get(handle) ?? null,
       oops: (trap, insn) => this.#oops(trap, insn),
       snapshot: () => new Snapshot(this.memory, this.#maps.values()),
       unload: (program) => this.#unload(program),
@@ -313,7 +322,7 @@ export class Kernel implements TypedMemory {
         return this.#interp.run(program.interp, [context], {
           gate,
           maxSteps,
-          tailCall: (address) => this.#programAt(address)?.interp ?? null,
+          tailCall: (address) => this.#byAddress.get(address)?.interp ?? null,
         });
       default:
         throw new UsageError('USAGE_ENGINE', `engine ${engine}: expected x86 or interp`);
@@ -348,14 +357,8 @@ export class Kernel implements TypedMemory {
     return oopsRecord(trap, this.ksyms.lookup(trap.ip), insn, this.profile.version);
   }
 
-  #programAt(address: GuestAddress): LinkedProgram | null {
-    if (address === 0n) return null;
-    for (const program of this.#programs.values()) if (program.address === address) return program;
-    return null;
-  }
-
   #entryOf(address: GuestAddress): GuestAddress | null {
-    return this.#programAt(address)?.images[0]?.entry ?? null;
+    return this.#byAddress.get(address)?.images[0]?.entry ?? null;
   }
 
   #unload(program: LinkedProgram): void {
@@ -363,6 +366,8 @@ export class Kernel implements TypedMemory {
     if (!source) return;
     this.#sources.delete(program);
     this.#programs.delete(program.id);
+    this.#byAddress.delete(program.address);
+    this.#byHandle.delete(program.interp.handle);
     unlink(this.#linkSurroundings(), program, source);
   }
 }
