@@ -45,7 +45,6 @@ export {
   interpFaultVector,
   interpFuelLeft,
   interpFunction,
-  interpGate,
   interpPredecode,
   interpRegisters,
   interpReset,

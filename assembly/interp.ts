@@ -8,7 +8,6 @@ import {
   replaceFrame,
   settings,
   stateFunc,
-  stateGate,
   statePc,
 } from './interp/state';
 import { FUNC_CODE, REC_SIZE, SET_STACK, SET_STACK_SIZE } from './layout/interp';
@@ -16,7 +15,7 @@ import { faultAddress, faultCode, faultVector } from './mm/tlb';
 
 export { interpPredecode } from './interp/predecode';
 
-/** R0 to R11, 8 bytes each. */
+/** R0 to R11, 8 bytes each, then the gate or bpf_prog address of the last stop. */
 export function interpRegisters(): usize {
   return regs;
 }
@@ -51,11 +50,6 @@ export function interpRun(fuel: u32): u32 {
 /** Instructions of fuel left at the last stop; negative when the last stretch passed it. */
 export function interpFuelLeft(): i32 {
   return fuelLeft / REC_SIZE;
-}
-
-/** Gate or bpf_prog address of the last stop. */
-export function interpGate(): u64 {
-  return stateGate;
 }
 
 /** Slot of the record that execution stands at. */

@@ -16,12 +16,12 @@ import {
   VERSION_6_12,
 } from '../layout/interp';
 
-/** R0 to R11, 8 bytes each. */
-export const regs: usize = memory.data(96, 16);
+/** R0 to R11, 8 bytes each, then the gate or bpf_prog address of the last stop. */
+export const regs: usize = memory.data(104, 16);
 export const settings: usize = memory.data(56, 16);
 
-const R6: usize = 48;
 const R10: usize = 80;
+const GATE: usize = 96;
 const frames: usize = memory.data(14336, 16);
 let depth: u32 = 0;
 
@@ -31,15 +31,12 @@ export let statePc: usize = 0;
 export let stateFunc: usize = 0;
 /** Successful tail calls since the outer entry, as the profile counts them. */
 export let tailCalls: u32 = 0;
-/** Gate or bpf_prog address of the last stop. */
-export let stateGate: u64 = 0;
-
 export function setPc(pc: usize): void {
   statePc = pc;
 }
 
 export function setGate(gate: u64): void {
-  stateGate = gate;
+  store<u64>(regs, gate, GATE);
 }
 
 export function countTailCall(): void {
@@ -55,6 +52,23 @@ export function framePointer(): usize {
   return (
     <usize>(load<u64>(regs, R10) - load<u64>(settings, SET_STACK)) + load<u32>(settings, SET_STACK_LINEAR)
   );
+}
+
+// Inline copies: memory.copy is a call out of the module's code.
+function saveRegisters(at: usize): void {
+  store<u64>(at, load<u64>(regs, 48));
+  store<u64>(at, load<u64>(regs, 56), 8);
+  store<u64>(at, load<u64>(regs, 64), 16);
+  store<u64>(at, load<u64>(regs, 72), 24);
+  store<u64>(at, load<u64>(regs, 80), 32);
+}
+
+function restoreRegisters(at: usize): void {
+  store<u64>(regs, load<u64>(at), 48);
+  store<u64>(regs, load<u64>(at, 8), 56);
+  store<u64>(regs, load<u64>(at, 16), 64);
+  store<u64>(regs, load<u64>(at, 24), 72);
+  store<u64>(regs, load<u64>(at, 32), 80);
 }
 
 /**
@@ -75,7 +89,7 @@ export function pushFrame(func: usize, back: usize, host: bool): bool {
   store<u32>(at, <u32>stateFunc, FRAME_FUNC);
   store<u32>(at, host ? 1 : 0, FRAME_HOST);
   store<u32>(at, tailCalls, FRAME_TAIL_CALLS);
-  memory.copy(at + FRAME_REGISTERS, regs + R6, 40);
+  saveRegisters(at + FRAME_REGISTERS);
   depth++;
   if (host) tailCalls = 0;
   stateFunc = func;
@@ -91,7 +105,7 @@ export function popFrame(): usize {
   const back = <usize>load<u32>(at, FRAME_RETURN);
   const host = load<u32>(at, FRAME_HOST) !== 0;
   stateFunc = load<u32>(at, FRAME_FUNC);
-  memory.copy(regs + R6, at + FRAME_REGISTERS, 40);
+  restoreRegisters(at + FRAME_REGISTERS);
   // 6.12 passes the counter by address; before, each callee had a copy.
   if (host || load<u32>(settings, SET_VERSION) !== VERSION_6_12) tailCalls = load<u32>(at, FRAME_TAIL_CALLS);
   if (!host) return back;

@@ -1,6 +1,6 @@
 import * as L from '../../assembly/layout/interp.js';
 import { VECTOR_GP } from '../../assembly/layout/mmu.js';
-import { INSN_SIZE } from '../../assembly/isa.js';
+import { BPF_REG_FP, INSN_SIZE } from '../../assembly/isa.js';
 import type { GuestAddress, HostAddress, InsnIndex } from '../quantities.js';
 import type { Core } from './core.js';
 
@@ -54,16 +54,20 @@ const REASONS: Readonly<Record<number, InterpRefusal['reason']>> = {
   [L.BAD_WIDE]: 'wide',
   [L.BAD_ATOMIC]: 'atomic',
 };
+const GATE = 12;
+const WORDS = 13;
 const VERSIONS = { '5.5': L.VERSION_5_5, '6.1': L.VERSION_6_1, '6.12': L.VERSION_6_12 };
 
 /** The interpreter in the core. */
 export class InterpCore {
   readonly #core: Core;
   readonly #registers: HostAddress;
+  #view: BigUint64Array;
 
   constructor(core: Core, settings: InterpSettings) {
     this.#core = core;
     this.#registers = core.exports.interpRegisters() >>> 0;
+    this.#view = new BigUint64Array(core.memory.buffer, this.#registers, WORDS);
     const at = core.exports.interpSettings() >>> 0;
     const view = core.view;
     view.setBigUint64(at + L.SET_STACK, settings.stack, true);
@@ -116,26 +120,35 @@ export class InterpCore {
     this.#core.free(code.functions);
   }
 
-  /** R0 to R11. */
-  register(number: number): bigint {
-    return this.#core.view.getBigUint64(this.#registers + number * 8, true);
+  /** R0 to R11 and the gate of the last stop; the view dies when linear memory grows. */
+  get #words(): BigUint64Array {
+    if (this.#view.buffer !== this.#core.memory.buffer)
+      this.#view = new BigUint64Array(this.#core.memory.buffer, this.#registers, WORDS);
+    return this.#view;
   }
 
-  setRegister(number: number, value: bigint): void {
-    this.#core.view.setBigUint64(this.#registers + number * 8, BigInt.asUintN(64, value), true);
+  get r0(): bigint {
+    return this.#words[0];
+  }
+
+  set r0(value: bigint) {
+    this.#words[0] = value;
   }
 
   /** R1 to R5. */
   arguments(): bigint[] {
-    const view = this.#core.view;
-    const from = this.#registers;
-    return [
-      view.getBigUint64(from + 8, true),
-      view.getBigUint64(from + 16, true),
-      view.getBigUint64(from + 24, true),
-      view.getBigUint64(from + 32, true),
-      view.getBigUint64(from + 40, true),
-    ];
+    const words = this.#words;
+    return [words[1], words[2], words[3], words[4], words[5]];
+  }
+
+  /** Sets R1 and on. */
+  setArguments(args: readonly bigint[]): void {
+    const words = this.#words;
+    for (let i = 0; i < args.length && i < 5; i++) words[i + 1] = args[i];
+  }
+
+  clearRegisters(): void {
+    this.#words.fill(0n, 0, BPF_REG_FP);
   }
 
   /** Enters a function of a loaded program; false when frames or stack are used up. */
@@ -158,7 +171,7 @@ export class InterpCore {
 
   /** Gate or bpf_prog address of the last stop. */
   get gate(): GuestAddress {
-    return BigInt.asUintN(64, this.#core.exports.interpGate());
+    return this.#words[GATE];
   }
 
   get depth(): number {

@@ -1,7 +1,7 @@
 import type { Core } from '../core/core.js';
 import { FaultLog } from '../core/fault-log.js';
 import { InterpCore, type InterpCode, type InterpRefusal } from '../core/interp.js';
-import { FaultlineError, LimitError, UsageError } from '../errors.js';
+import { type FaultlineError, LimitError, UsageError } from '../errors.js';
 import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress, InsnIndex } from '../quantities.js';
@@ -45,7 +45,7 @@ export interface InterpOptions {
 /** Instructions per entry into the core: returning lets the JS engine switch to optimised code. */
 const SLICE = 1_000_000;
 const DEFAULT_STACK = 16384;
-const DEFAULT_STEPS = 10_000_000_000n;
+const DEFAULT_STEPS = 10_000_000_000;
 const USER_LIMIT = 1n << 47n;
 const USER_LIMIT_LA57 = 1n << 56n;
 /** Pointers to functions without an image: not mapped, in the range where old kernels put modules. */
@@ -58,8 +58,8 @@ class OopsSignal {
 
 interface Running {
   readonly options: InterpRunOptions;
-  readonly maxSteps: bigint;
-  steps: bigint;
+  readonly maxSteps: number;
+  steps: number;
 }
 
 /** The BPF interpreter: it follows the profile's JIT, guards, tail-call counting and arenas included. */
@@ -123,15 +123,16 @@ export class InterpEngine {
     const depth = interp.depth;
     if (outer === null) this.#log.reset();
     const logged = this.#log.count;
-    const running: Running = { options, maxSteps: options.maxSteps ?? DEFAULT_STEPS, steps: 0n };
+    const maxSteps = options.maxSteps === undefined ? DEFAULT_STEPS : Number(options.maxSteps);
+    const running: Running = { options, maxSteps, steps: 0 };
     this.#running = running;
     let r0 = 0n;
     let oops: RawOops | null = null;
     try {
       // Entering saves the registers of an outer run, so they are set after it.
       if (!interp.enter(program.code, options.func ?? 0)) throw this.#stackOverflow();
-      for (let register = 0; register < 10; register++)
-        interp.setRegister(register, args[register - 1] ?? 0n);
+      interp.clearRegisters();
+      interp.setArguments(args);
       r0 = this.#drive(running);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
@@ -141,7 +142,7 @@ export class InterpEngine {
       interp.unwind(depth);
       this.#running = outer;
     }
-    return { r0, steps: running.steps, faults: this.#faults(logged), oops };
+    return { r0, steps: BigInt(running.steps), faults: this.#faults(logged), oops };
   }
 
   /** Calls a function by pointer, inside a gate handler: a callback. Returns its R0. Errors: USAGE_POINTER. */
@@ -154,7 +155,7 @@ export class InterpEngine {
         { address: pointer },
       );
     if (!this.#interp.enter(target.program.code, target.index)) throw this.#stackOverflow();
-    args.forEach((value, index) => this.#interp.setRegister(index + 1, value));
+    this.#interp.setArguments(args);
     return this.#drive(this.#running);
   }
 
@@ -177,16 +178,15 @@ export class InterpEngine {
   #drive(running: Running): bigint {
     const interp = this.#interp;
     for (;;) {
-      const left = running.maxSteps - running.steps;
-      const fuel = left < SLICE ? Number(left) : SLICE;
+      const fuel = Math.min(running.maxSteps - running.steps, SLICE);
       const stop = interp.run(fuel);
-      running.steps += BigInt(fuel - interp.fuelLeft);
+      running.steps += fuel - interp.fuelLeft;
       switch (stop) {
         case 'exit':
-          return interp.register(0);
+          return interp.r0;
         case 'gate': {
           const r0 = running.options.gate(interp.gate, interp.arguments());
-          interp.setRegister(0, r0);
+          interp.r0 = r0;
           break;
         }
         case 'tail call': {
