@@ -28,7 +28,7 @@ export interface MapDefaults {
 }
 
 /**
- * The maps of `.maps` in the order of their definition.
+ * The maps of `.maps` in the order of their places in it.
  *
  * @throws ProgramError naming map and member.
  */

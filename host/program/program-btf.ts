@@ -3,11 +3,9 @@ import { TYPE_RECORD_SIZE } from '../btf/encoding.js';
 import { BtfKind } from '../btf/types.js';
 import type { ObjectFile } from '../elf/object-file.js';
 
-const DATASEC_ENTRY_SIZE = 12;
-
 /**
  * The object's BTF as a loader hands it to the kernel: sizes and offsets of sections, which the compiler leaves 0,
- * filled in from the symbols.
+ * filled in from the symbols, and variables in the order of their offsets, as the kernel wants them.
  */
 export function programBtf(object: ObjectFile): Btf | null {
   const section = object.section('.BTF');
@@ -22,13 +20,12 @@ export function programBtf(object: ObjectFile): Btf | null {
     if (datasec.kind !== BtfKind.DATASEC || target === undefined) continue;
     const at = btf.offsetOf(id);
     view.setUint32(at + 8, target.size, true);
-    datasec.vars.forEach(({ type }, index) => {
-      const { name } = btf.type(type);
-      const symbol = object.symbol(target.index, name);
-      if (symbol !== undefined) {
-        view.setUint32(at + TYPE_RECORD_SIZE + index * DATASEC_ENTRY_SIZE + 4, symbol.value, true);
-      }
+    const placed = datasec.vars.map(({ type, offset, size }) => {
+      const symbol = object.symbol(target.index, btf.type(type).name);
+      return [type, symbol?.value ?? offset, size] as const;
     });
+    placed.sort((a, b) => a[1] - b[1]);
+    placed.flat().forEach((word, index) => view.setUint32(at + TYPE_RECORD_SIZE + index * 4, word, true));
   }
   return Btf.parse(bytes);
 }
