@@ -17,7 +17,8 @@ export async function fromRaw(
   const { raw } = record;
   if (!raw || raw.insns.length === 0)
     throw new UsageError('USAGE_RECORD', `record ${record.id}: --raw needs insns_hex, found none`);
-  let memory = raw.memory ?? new Uint8Array(raw.memoryFile === null ? 0 : await readFile(raw.memoryFile));
+  let memory = raw.memory ?? new Uint8Array();
+  if (raw.memoryFile !== null) memory = new Uint8Array(await readFile(raw.memoryFile));
   const engine = options.engine === 'none' || options.engine === 'all' ? 'interp' : options.engine;
   if (engine !== 'interp')
     throw new UsageError('USAGE_ENGINE', `--raw: expected engine interp, found ${engine}`);
