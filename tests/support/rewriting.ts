@@ -18,6 +18,7 @@ export interface RewriteCase {
   readonly maps?: readonly MapSpec[];
   readonly stackDepth?: readonly number[];
   readonly privileged?: boolean;
+  readonly writesPacket?: boolean;
   /** Changes what a simulation would have found: everything reached, no pointers. */
   readonly facts?: (aux: InsnAux) => void;
 }
@@ -83,7 +84,13 @@ export function rewriteCase(test: RewriteCase): VerifiedProgram {
   const aux = new InsnAux(prepared.count);
   aux.seen.fill(1);
   test.facts?.(aux);
-  const simulated = { aux, stackDepth: test.stackDepth ?? [], verifiedInsns: 0, log: [] };
+  const simulated = {
+    aux,
+    stackDepth: test.stackDepth ?? [],
+    verifiedInsns: 0,
+    log: [],
+    writesPacket: test.writesPacket ?? false,
+  };
   return rewrite(prepared, simulated, kernel, test.privileged ?? true);
 }
 

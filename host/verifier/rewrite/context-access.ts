@@ -28,6 +28,7 @@ import { Errno, VerifierError } from '../verifier-error.js';
 import type { RewriteEnvironment } from './environment.js';
 import { type Code, Pass } from './pass.js';
 import type { InsnStream } from './stream.js';
+import { needsOwnPacket, uncloneOnEntry } from './unclone.js';
 
 const BYTES: Readonly<Record<number, number>> = { 0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8 };
 
@@ -42,11 +43,13 @@ const PROBED = new Set<number>([
  * Accesses of the context and of sockets become accesses of the kernel's own structures; loads through pointers that
  * may be stale, and every access of an arena, get a mode that the exception table covers.
  */
-export function convertAccesses(env: RewriteEnvironment, code: Code): Code {
+export function convertAccesses(env: RewriteEnvironment, code: Code, writesPacket: boolean): Code {
   const context = convertContextAccess(env.spec.type);
   const readsTimestampType = readsField(env, code.stream, Skb.TSTAMP_TYPE);
+  const unclones = writesPacket && needsOwnPacket(env.spec.type);
   return Pass.run(code, (pass, at) => {
     const { input } = pass;
+    if (at === 0 && unclones) uncloneOnEntry(env, pass);
     if (input.inserted[at] === 1 || !isAccess(input.code[at])) return pass.copy();
     const type = env.aux.pointerType[input.origin[at]];
     const convert = type === RegType.CTX ? context : convertSocketAccess(type);

@@ -26,6 +26,8 @@ export interface Simulated {
   /** Bytes of stack each function of the submitted program uses. */
   readonly stackDepth: readonly number[];
   readonly verifiedInsns: number;
+  /** A store went through a packet pointer. */
+  readonly writesPacket?: boolean;
   readonly log: readonly LogRecord[];
 }
 
@@ -45,7 +47,7 @@ export function rewrite(
   code = removeFastcallSpills(env, code, stackDepth);
   code = inlineLoops(code, aux, starts, stackDepth);
   code = privileged ? removeDeadCode(code, aux) : trapDeadCode(code, aux);
-  code = convertAccesses(env, code);
+  code = convertAccesses(env, code, simulated.writesPacket === true);
   const hasOwnCallback = prepared.subprograms.some((subprogram) => subprogram.isExceptionCallback === true);
   if (throws && !hasOwnCallback) {
     code = appendExceptionCallback(code);

@@ -219,6 +219,29 @@ const cases: readonly Case[] = [
       exit`,
   },
   {
+    name: 'program that writes packets',
+    type: SCHED_CLS,
+    writesPacket: true,
+    before: `
+      again: r0 += 1
+      if r0 == 0x5 goto again
+      exit`,
+    after: `
+      r6 = *(u8 *)(r1 +126)
+      w6 &= 1
+      if r6 == 0x0 goto again
+      r6 = r1
+      r2 ^= r2
+      call ${symbol('bpf_skb_pull_data')}
+      if r0 == 0x0 goto +2
+      w0 = 2
+      exit
+      r1 = r6
+      again: r0 += 1
+      if r0 == 0x5 goto again
+      exit`,
+  },
+  {
     name: 'byte of the packet at a register',
     before: 'r0 = *(u8 *)skb[r7 + 20]\nexit',
     after: `
