@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'faultline-cli-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const TASK_WALK = join(root, 'examples/task_walk.bpf.o');
+
+function faultline(args: readonly string[], input = '') {
+  return spawnSync(process.execPath, [join(root, 'bin/faultline.js'), ...args], { encoding: 'utf8', input });
+}
+
+/** A copy of the task_walk object with some bytes changed or its end cut off. */
+function damaged(name: string, change: (bytes: Buffer) => Buffer): string {
+  const path = join(folder, name);
+  writeFileSync(path, change(Buffer.from(readFileSync(TASK_WALK))));
+  return path;
+}
+
+function patched(name: string, offset: number, ...bytes: number[]): string {
+  return damaged(name, (object) => {
+    object.set(bytes, offset);
+    return object;
+  });
+}
+
+const E_MACHINE = 18;
+const EM_X86_64 = 62;
+const E_SHOFF = 40;
+
+/** Offset in the file of a named section's content, by its header. */
+function sectionOffset(object: Buffer, wanted: string): number {
+  const headers = Number(object.readBigUInt64LE(E_SHOFF));
+  const count = object.readUInt16LE(60);
+  const header = (at: number) => headers + at * 64;
+  const names = Number(object.readBigUInt64LE(header(object.readUInt16LE(62)) + 24));
+  for (let at = 0; at < count; at++) {
+    const start = names + object.readUInt32LE(header(at));
+    if (object.toString('latin1', start, object.indexOf(0, start)) === wanted)
+      return Number(object.readBigUInt64LE(header(at) + 24));
+  }
+  throw new Error(`no section ${wanted}`);
+}
+
+const object = readFileSync(TASK_WALK);
+
+const CASES: { name: string; args: string[]; code: number; stdout?: RegExp; stderr?: RegExp }[] = [
+  { name: 'help', args: ['--help'], code: 0, stdout: /usage: faultline COMMAND/ },
+  { name: 'help of a command', args: ['jit', '--help'], code: 0, stdout: /example: faultline jit/ },
+  { name: 'no command', args: [], code: 2, stdout: /usage/ },
+  { name: 'unknown command', args: ['frobnicate'], code: 2, stderr: /USAGE_COMMAND: no command 'frobnicate'/ },
+  { name: 'unknown option', args: ['run', '--frobnicate'], code: 2, stderr: /USAGE_OPTION/ },
+  { name: 'no file', args: ['run'], code: 2, stderr: /expected an object file/ },
+  { name: 'missing file', args: ['run', 'nowhere.bpf.o'], code: 1, stderr: /ENOENT.*nowhere\.bpf\.o/ },
+  { name: 'unknown engine', args: ['run', '--engine', 'z80', TASK_WALK], code: 2, stderr: /expected x86, interp, all/ },
+  { name: 'unknown program', args: ['jit', '--program', 'x', TASK_WALK], code: 2, stderr: /expected one of the programs task_walk/ },
+  { name: 'not an ELF file', args: ['run', join(root, 'README.md')], code: 1, stderr: /ELF_/ },
+  { name: 'truncated object', args: ['run', damaged('cut.o', (bytes) => bytes.subarray(0, 3000))], code: 1, stderr: /ELF_\w+: .*3000/ },
+  { name: 'object of another machine', args: ['run', patched('x86.o', E_MACHINE, EM_X86_64, 0)], code: 1, stderr: /ELF_\w+: .*247.*62/ },
+  { name: 'BTF with a wrong magic', args: ['run', patched('btf.o', sectionOffset(object, '.BTF'), 0x12, 0x34)], code: 1, stderr: /BTF_\w+: .*\.BTF.*eb9f/i },
+  { name: 'BTF cut by its header', args: ['run', patched('btf-cut.o', sectionOffset(object, '.BTF') + 12, 0xff, 0xff, 0xff, 0x7f)], code: 1, stderr: /BTF_\w+: .*\.BTF/ },
+  { name: 'relocation of a symbol that is not there', args: ['run', patched('rel.o', sectionOffset(object, '.relfentry/wake_up_new_task') + 12, 0xff, 0xff, 0, 0)], code: 1, stderr: /(ELF|PROGRAM)_\w+: .*\.relfentry/ },
+]; // prettier-ignore
+
+describe('faultline on the command line', () => {
+  for (const { name, args, code, stdout, stderr } of CASES)
+    it(name, () => {
+      const run = faultline(args);
+      assert.equal(run.status, code, run.stderr);
+      if (stdout) assert.match(run.stdout, stdout);
+      if (stderr) assert.match(run.stderr, stderr);
+      assert.doesNotMatch(run.stderr, /^\s+at /m, 'a stack trace');
+    });
+
+  it('the examples run, faults are repaired and the engines agree', () => {
+    const run = faultline(['demo']);
+    assert.equal(run.status, 0, run.stderr);
+    const parts = run.stdout.split(/^== examples\//m).slice(1);
+    assert.deepEqual(
+      parts.map((part) => part.slice(0, part.indexOf('.'))),
+      ['task_walk', 'file_open', 'skb_filter'],
+    );
+    for (const part of parts.slice(0, 2))
+      assert.match(part, /fault 1: #PF reading 0xffff8880[0-9a-f]{8}, ip 0xffffffffc/);
+    for (const part of parts) assert.match(part, /the engines agree on r0, faults and maps/);
+  });
+
+  it('a JIT without PROBE_MEM refuses the opcode, and the interpreter does the same', () => {
+    const [jited, refused] = ['x86_64', 'x86_64-noprobe'].map((arch) => {
+      const run = faultline(['run', '--json', '--engine', 'interp', '--arch', arch, TASK_WALK]);
+      assert.equal(run.status, 0, run.stderr);
+      return JSON.parse(run.stdout) as {
+        programs: { fallback: string | null; runs: { r0: string }[] }[];
+        maps: unknown;
+      };
+    });
+    assert.equal(jited.programs[0].fallback, null);
+    assert.match(refused.programs[0].fallback ?? '', /^bpf_jit: unknown opcode [0-9a-f]{2}$/);
+    assert.deepEqual(refused.maps, jited.maps);
+    assert.deepEqual(refused.programs[0].runs.map(({ r0 }) => r0), jited.programs[0].runs.map(({ r0 }) => r0)); // prettier-ignore
+  });
+
+  it('exec answers every line in order, bad ones with an error', () => {
+    const exit = 'b7000000070000009500000000000000';
+    const lines = [
+      `{"id":"a","prog_type":1,"insns_hex":"${exit}","test_run":{"kind":"data","data_in_hex":"${'00'.repeat(64)}"}}`,
+      '{"id":"b","prog_type":1,"insns_hex":"zz"}',
+      '{"id":"c","prog_type":1,"insns_hex":"9500000000000000"}',
+    ];
+    const run = faultline(['exec', '--engine', 'all'], lines.join('\n'));
+    assert.equal(run.status, 0, run.stderr);
+    const [a, b, c] = run.stdout.trim().split('\n').map((line) => JSON.parse(line)); // prettier-ignore
+    assert.deepEqual([a.id, a.verdict, a.runs.x86.retval, a.runs.interp.retval], ['a', 'accept', 7, 7]);
+    assert.deepEqual([b.id, b.error.code], ['b', 'USAGE_RECORD']);
+    assert.deepEqual([c.id, c.verdict, c.errno], ['c', 'reject', 13]);
+    assert.match(c.log, /R0 !read_ok/);
+  });
+});
