@@ -5,6 +5,7 @@ import { dynptrHelpers } from './dynptr.js';
 import type { Helper, HelperTable } from './helper.js';
 import { lookupHelpers } from './kernel-lookup.js';
 import { kfuncs } from './kfunc.js';
+import { localStorageHelpers } from './local-storage.js';
 import { loopHelpers } from './loop.js';
 import { mapFunctionPatterns, mapHelpers } from './map-helpers.js';
 import { outputHelpers } from './output.js';
@@ -33,6 +34,7 @@ const TABLES: readonly HelperTable[] = [
   arenaHelpers,
   tracingHelpers,
   dynptrHelpers,
+  localStorageHelpers,
   socketHelpers,
   lookupHelpers,
   kfuncs,

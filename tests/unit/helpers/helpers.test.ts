@@ -320,6 +320,45 @@ test('dynptrs', () => {
   assert.equal(call('bpf_dynptr_size', pointer), 4n);
 });
 
+test('records of the host reach the program, until it has enough', () => {
+  const ring = map(31, { keySize: 0, valueSize: 0, maxEntries: 4096 }) as RingbufMap;
+  for (const record of ['one', 'two', 'three']) ring.output(bytes(record));
+  callbacks.length = 0;
+  callbackAnswer = (round) => (round === 1 ? 1n : 0n);
+  assert.equal(call('bpf_user_ringbuf_drain', ring.address, 1, 9, 0), 2n);
+  assert.deepEqual(
+    callbacks.map(([, context]) => context),
+    [9n, 9n],
+  );
+  assert.deepEqual(ring.consume(), [bytes('three')], 'the rest stays');
+});
+
+test('room behind the Ethernet header', () => {
+  const skb = kernel.context.skb(frame);
+  assert.equal(call('bpf_skb_adjust_room', skb.address, 4, 1, 0), 0n);
+  const grown = Uint8Array.from([...frame.subarray(0, 14), 0, 0, 0, 0, ...frame.subarray(14)]);
+  assert.deepEqual(skb.output(), grown);
+  assert.equal(call('bpf_skb_adjust_room', skb.address, -4, 1, 0), 0n);
+  assert.deepEqual(skb.output(), frame);
+  assert.equal(call('bpf_skb_adjust_room', skb.address, 4, 2, 0), EINVAL);
+  skb.close();
+});
+
+test('sockets by protocol', () => {
+  const tcp = kernel.create('sock', { __sk_common: { skc_family: 2 }, sk_protocol: 6 });
+  const cases: [string, bigint][] = [
+    ['bpf_skc_to_tcp_sock', tcp.address],
+    ['bpf_skc_to_tcp6_sock', 0n],
+    ['bpf_skc_to_udp6_sock', 0n],
+    ['bpf_sk_fullsock', tcp.address],
+    ['bpf_skc_to_tcp_timewait_sock', 0n],
+  ];
+  for (const [name, want] of cases) {
+    assert.equal(BigInt.asUintN(64, call(name, tcp.address)), want, name);
+    assert.equal(call(name, 0), 0n, name);
+  }
+});
+
 test('a helper Faultline lacks names itself', () => {
   assert.equal(findHelper('bpf_ima_file_hash'), undefined);
   assert.throws(() => missingHelper('bpf_ima_file_hash')(env, []), {
