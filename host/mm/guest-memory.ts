@@ -126,6 +126,17 @@ export class GuestMemory {
     this.#mapPages(region, Number(address - region.base), size, rights);
   }
 
+  /** Mapped pages of a region that hold an allocation or were mapped on their own. */
+  *usedPages(name: RegionName): Generator<GuestAddress> {
+    const { base } = this.region(name);
+    const owners = this.#owners.get(name) as Int32Array;
+    for (let index = 0; index < owners.length; index++) {
+      if (owners[index] === 0) continue;
+      const page = base + BigInt(index * PAGE_SIZE);
+      if (this.#mmu.rights(page) !== 0) yield page;
+    }
+  }
+
   /** Rights of the page that holds `address`; 0 when not mapped. */
   rights(address: GuestAddress): number {
     return this.#mmu.rights(address);

@@ -18,11 +18,7 @@ export class Snapshot {
   ) {
     this.#maps = [...maps].map((map) => map.snapshot());
     for (const name of REGIONS) {
-      const { base, size } = memory.region(name);
-      for (let offset = 0; offset < size; offset += PAGE_SIZE) {
-        const page = base + BigInt(offset);
-        if (memory.rights(page) !== 0) this.#pages.push([page, memory.read(page, PAGE_SIZE)]);
-      }
+      for (const page of memory.usedPages(name)) this.#pages.push([page, memory.read(page, PAGE_SIZE)]);
     }
   }
 
