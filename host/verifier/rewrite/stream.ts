@@ -65,13 +65,6 @@ export class InsnStream {
       stream.origin[i] = i;
       const distance = stream.distanceField(i);
       if (distance !== null) stream.target[i] = i + 1 + (distance === 'imm' ? stream.imm[i] : stream.off[i]);
-      if (stream.code[i] === LD_IMM64) {
-        i++;
-        if (i === count) break;
-        stream.imm[i] = view.getInt32(i * INSN_SIZE + 4, true);
-        stream.target[i] = NO_TARGET;
-        stream.origin[i] = i;
-      }
     }
     return stream;
   }

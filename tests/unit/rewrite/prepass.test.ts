@@ -100,6 +100,17 @@ const refusals: readonly Refusal[] = [
     message: 'BPF_LDX uses reserved fields',
   },
   {
+    name: 'has something else in the second half of a 64-bit load',
+    before: 'exit',
+    spec: {
+      insns: Uint8Array.from([
+        0x18, 0, 0, 0, 1, 0, 0, 0, 0xb7, 1, 0, 0, 2, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0,
+      ]),
+    },
+    errno: Errno.EINVAL,
+    message: 'invalid bpf_ld_imm64 insn',
+  },
+  {
     name: 'names a map that is not there',
     before: 'r1 = map_fd 1000\nexit',
     errno: Errno.EBADF,
