@@ -24,7 +24,7 @@ const TAIL_CALL = BPF_JMP | BPF_TAIL_CALL;
 export interface Simulated {
   readonly aux: InsnAux;
   /** Bytes of stack each function of the submitted program uses. */
-  readonly stackDepth: readonly number[];
+  readonly stackDepth: ArrayLike<number>;
   readonly verifiedInsns: number;
   /** A store went through a packet pointer. */
   readonly writesPacket?: boolean;
