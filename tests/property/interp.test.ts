@@ -1,118 +1,19 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { ModelMemory, modelRun } from '../support/bpf-model.js';
-import { code, insn, interpMachine, ldImm64 } from '../support/interp.js';
+import { code, insn, interpMachine } from '../support/interp.js';
+import { BLOCK, CONSTANTS, type ProgramShape, randomProgram } from '../support/random-program.js';
 import { Random, testSeed } from '../support/random.js';
 
 const PROGRAMS = 2500;
-const LONGEST = 60;
-const BLOCK = 256;
-/** R9 points to the block and is never written; R10 is only a base. */
-const DATA = 64;
+const SHAPE: ProgramShape = {
+  longest: 60,
+  writable: [0, 1, 2, 3, 4, 5, 6, 7, 8],
+  v4: true,
+  fetch: true,
+  unverified: true,
+};
 const gate = (): never => assert.fail('no helper is called');
-
-const ALU = [0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0x90, 0xa0, 0xb0, 0xc0];
-const JUMPS = [0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xc0, 0xd0];
-const ATOMICS = [0x00, 0x40, 0x50, 0xa0, 0x01, 0x41, 0x51, 0xa1, 0xe1, 0xf1];
-const CONSTANTS = [0n, 1n, 0x80n, 0x7fffffffn, 0x80000000n, 0xffffffffn, 1n << 63n, (1n << 64n) - 1n];
-
-function immediate(random: Random): number {
-  const kind = random.below(4);
-  if (kind === 0) return random.below(256) - 128;
-  if (kind === 1) return random.pick([0, 1, -1, 0x7fffffff, -0x80000000]);
-  return random.u32() | 0;
-}
-
-function memoryOperand(random: Random, size: number): { base: number; off: number } {
-  return random.below(2) === 0
-    ? { base: 9, off: random.below(DATA - size + 1) }
-    : { base: 10, off: random.below(DATA - size + 1) - DATA };
-}
-
-/** One random instruction of one or two slots; `left` = slots that may be jumped over. */
-function randomInsn(random: Random, left: number): Uint8Array {
-  const dst = random.below(9);
-  const src = random.below(10);
-  const isX = random.below(2) * 8;
-  switch (random.below(10)) {
-    case 0:
-    case 1:
-    case 2:
-    case 3: {
-      const op = random.pick(ALU);
-      const klass = random.pick([4, 7]);
-      const off = (op === 0x30 || op === 0x90) && random.below(2) === 0 ? 1 : 0;
-      return insn(op | klass | isX, dst, isX ? src : 0, off, isX ? 0 : immediate(random));
-    }
-    case 4: {
-      const which = random.below(4);
-      if (which === 0) return insn(random.pick([0x84, 0x87]), dst);
-      if (which === 1) return insn(random.pick([0xd4, 0xdc, 0xd7]), dst, 0, 0, random.pick([16, 32, 64]));
-      if (which === 2) return insn(0xbf, dst, src, random.pick([8, 16, 32]));
-      return insn(0xbc, dst, src, random.pick([8, 16]));
-    }
-    case 5:
-      return ldImm64(dst, random.below(2) ? random.pick(CONSTANTS) : random.u64());
-    case 6: {
-      const [opcode, size] = random.pick([
-        [0x71, 1],
-        [0x69, 2],
-        [0x61, 4],
-        [0x79, 8],
-        [0x91, 1],
-        [0x89, 2],
-        [0x81, 4],
-      ]);
-      const { base, off } = memoryOperand(random, size);
-      return insn(opcode, dst, base, off);
-    }
-    case 7: {
-      const log = random.below(4);
-      const { base, off } = memoryOperand(random, 1 << log);
-      return isX
-        ? insn([0x73, 0x6b, 0x63, 0x7b][log], base, src, off)
-        : insn([0x72, 0x6a, 0x62, 0x7a][log], base, 0, off, immediate(random));
-    }
-    case 8: {
-      const wide = random.below(2);
-      const { base, off } = memoryOperand(random, wide ? 8 : 4);
-      const imm = random.pick(ATOMICS);
-      return insn(wide ? 0xdb : 0xc3, base, (imm & 1) === 1 && imm !== 0xf1 ? dst : src, off, imm);
-    }
-    default: {
-      const klass = random.pick([5, 6]);
-      const off = random.below(Math.min(left, 6) + 1);
-      return insn(random.pick(JUMPS) | klass | isX, dst, isX ? src : 0, off, isX ? 0 : immediate(random));
-    }
-  }
-}
-
-/** A random program that ends: jumps only go forwards, and never into the middle of an ld_imm64. */
-function randomProgram(random: Random): Uint8Array {
-  const body: Uint8Array[] = [];
-  const count = 1 + random.below(LONGEST);
-  for (let i = 0; i < count; i++) body.push(randomInsn(random, count - 1 - i));
-  // Turn distances counted in instructions into slots.
-  const slots = body.map((part) => part.length / 8);
-  body.forEach((part, i) => {
-    const klass = part[0] & 7;
-    if (klass !== 5 && klass !== 6) return;
-    const view = new DataView(part.buffer);
-    const over = slots.slice(i + 1, i + 1 + view.getInt16(2, true));
-    view.setInt16(
-      2,
-      over.reduce((sum, each) => sum + each, 0),
-      true,
-    );
-  });
-  const clear = Array.from({ length: DATA / 8 }, (_, i) => insn(0x7a, 10, 0, -8 * (i + 1), i * 0x01010101));
-  const dump = Array.from({ length: 9 }, (_, i) => insn(0x7b, 9, i, DATA + 8 * i));
-  const keep = Array.from({ length: DATA / 8 }, (_, i) => [
-    insn(0x79, 0, 10, -8 * (i + 1)),
-    insn(0x7b, 9, 0, DATA + 72 + 8 * i),
-  ]).flat();
-  return code(insn(0xbf, 9, 1), ...clear, ...body, ...dump, ...keep, insn(0x95));
-}
 
 it(`${PROGRAMS} random programs give the registers and memory of the model`, async () => {
   const seed = testSeed();
@@ -120,7 +21,7 @@ it(`${PROGRAMS} random programs give the registers and memory of the model`, asy
   const { memory, engine } = await interpMachine();
   const block = memory.alloc('direct', BLOCK);
   for (let n = 0; n < PROGRAMS; n++) {
-    const insns = randomProgram(random);
+    const insns = randomProgram(random, SHAPE);
     const start = Uint8Array.from({ length: BLOCK }, () => random.below(256));
     const args = [block, random.u64(), random.pick(CONSTANTS), random.u64(), 3n];
     const model = new ModelMemory();
