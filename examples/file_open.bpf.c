@@ -7,7 +7,9 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
-#define NAME 16
+#define NAME 8
+/* With a constant index each byte is relocated by itself: the array's size differs between kernels. */
+#define COPY(i) (known->name[i] = dentry->d_iname[i])
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -46,7 +48,6 @@ int BPF_PROG(file_open, struct file *file)
 	known->size = inode->i_size;
 	known->mode = inode->i_mode;
 	known->name_length = dentry->d_name.len;
-	for (int i = 0; i < NAME; i++)
-		known->name[i] = dentry->d_iname[i];
+	COPY(0), COPY(1), COPY(2), COPY(3), COPY(4), COPY(5), COPY(6), COPY(7);
 	return 0;
 }
