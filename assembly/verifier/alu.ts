@@ -341,7 +341,6 @@ function computable(op: i32, src: usize, is64: bool): bool {
 export function scalarAlu(op: i32, is64: i32, dst: usize, src: usize): void {
   if (!computable(op, src, is64 !== 0)) {
     scalarUnknown(dst);
-    if (is64 === 0) scalarZext(dst);
     return;
   }
   const dv = load<u64>(dst, REG_VALUE);

@@ -1,0 +1,347 @@
+import { BtfKind } from '../../btf/types.js';
+import type { TypeId } from '../../quantities.js';
+import { structMatches } from '../btf-match.js';
+import type { Env } from '../env.js';
+import { readReg } from '../liveness.js';
+import { typeName } from '../log-text.js';
+import { mapFields } from '../map-fields.js';
+import { checkPointerOffset } from '../memory-access.js';
+import { markPrecise } from '../precision.js';
+import { W_A, W_B, W_C, W_REF, isPacketType, mayBeNull } from '../registers.js';
+import { RegType, TypeFlag, baseType, hasFlag } from '../reg-type.js';
+import type { RawMemory } from '../stack.js';
+import { Errno } from '../verifier-error.js';
+import { checkDynptrArgument } from './dynptr-arguments.js';
+import { checkHelperMemory, checkSizedMemory } from './memory-arguments.js';
+import type { Argument, Prototype } from './prototypes.js';
+
+/** What the arguments of a call turned out to be. */
+export interface CallMeta {
+  /** Map argument: index into env.maps; -1 = none. */
+  map: number;
+  mapUid: number;
+  mapRegno: number;
+  /** Memory the helper writes without reading it. */
+  readonly raw: RawMemory;
+  /** Subprogram of a callback argument; -1 = none. */
+  callback: number;
+  /** Reference that an argument carries, and the argument that gives one back. */
+  reference: number;
+  releaseRegno: number;
+  /** Constant size that the result's memory has. */
+  memSize: number;
+  /** BTF of a percpu argument. */
+  resultBtf: TypeId;
+  dynptrId: number;
+  /** Bound that a size argument puts on the result. */
+  sizeMax: bigint;
+}
+
+export function newMeta(): CallMeta {
+  return {
+    map: -1,
+    mapUid: 0,
+    mapRegno: 0,
+    raw: { regno: 0, size: 0 },
+    callback: -1,
+    reference: 0,
+    releaseRegno: 0,
+    memSize: 0,
+    resultBtf: 0,
+    dynptrId: 0,
+    sizeMax: 0n,
+  };
+}
+
+const { PTR_TRUSTED, MEM_RCU, MEM_RINGBUF, MEM_PERCPU, MEM_ALLOC, MEM_RDONLY, MAYBE_NULL } = TypeFlag;
+const MAP_MEMORY = [RegType.STACK, RegType.PACKET, RegType.PACKET_META, RegType.MAP_KEY, RegType.MAP_VALUE];
+const MEMORY = [
+  ...MAP_MEMORY,
+  RegType.MEM,
+  RegType.MEM | MEM_RINGBUF,
+  RegType.BUF,
+  RegType.BTF_ID | PTR_TRUSTED,
+];
+const BTF_POINTERS = [RegType.BTF_ID, RegType.BTF_ID | PTR_TRUSTED, RegType.BTF_ID | MEM_RCU];
+const SOCKS = [RegType.SOCK_COMMON, RegType.SOCKET, RegType.TCP_SOCK, RegType.XDP_SOCK];
+
+/** Register types that each kind of argument takes. */
+const ACCEPTED: Record<string, readonly number[]> = {
+  KEY: MAP_MEMORY,
+  VALUE: MAP_MEMORY,
+  UNINIT_VALUE: MAP_MEMORY,
+  SIZE: [RegType.SCALAR],
+  SIZE0: [RegType.SCALAR],
+  ALLOC_SIZE: [RegType.SCALAR],
+  SCALAR: [RegType.SCALAR],
+  MAP: [RegType.CONST_MAP_PTR],
+  CTX: [RegType.CTX],
+  SOCK_COMMON: SOCKS,
+  'SOCK_COMMON/BTF': [...SOCKS, RegType.BTF_ID, RegType.BTF_ID | PTR_TRUSTED],
+  BTF: BTF_POINTERS,
+  SPIN_LOCK: [RegType.MAP_VALUE, RegType.BTF_ID | MEM_ALLOC],
+  MEM: MEMORY,
+  UNINIT_MEM: MEMORY,
+  FIXED_MEM: MEMORY,
+  UNINIT_FIXED_MEM: MEMORY,
+  RINGBUF_MEM: [RegType.MEM | MEM_RINGBUF],
+  PERCPU_BTF: [
+    RegType.BTF_ID | MEM_PERCPU,
+    RegType.BTF_ID | MEM_PERCPU | MEM_RCU,
+    RegType.BTF_ID | MEM_PERCPU | PTR_TRUSTED,
+  ],
+  FUNC: [RegType.FUNC],
+  STACK0: [RegType.STACK],
+  CONST_STR: [RegType.MAP_VALUE],
+  TIMER: [RegType.MAP_VALUE],
+  KPTR_DEST: [RegType.MAP_VALUE],
+  DYNPTR: [RegType.STACK, RegType.CONST_DYNPTR],
+  UNINIT_DYNPTR: [RegType.STACK, RegType.CONST_DYNPTR],
+};
+const MEMORY_KINDS = new Set(['MEM', 'UNINIT_MEM', 'FIXED_MEM', 'UNINIT_FIXED_MEM']);
+/** MEM arguments that the helper writes: helper number and argument index. */
+const WRITTEN = new Set(['69:1', '147:1', '149:0', '165:0', '163:2', '142:1']);
+const FIXED_SIZES: Record<string, string> = {
+  u32: '4',
+  u64: '8',
+  s64: '8',
+  iphdr: '20',
+  ipv6hdr: '40',
+  tcphdr: '20',
+};
+
+function isWritten(proto: Prototype, index: number, kind: string): boolean {
+  return kind.startsWith('UNINIT') || WRITTEN.has(`${proto.id}:${index}`);
+}
+
+function checkType(env: Env, proto: Prototype, index: number, arg: Argument): void {
+  const { regs } = env;
+  const regno = index + 1;
+  const reg = env.reg(regno);
+  const real = regs.type(reg);
+  const accepted = ACCEPTED[arg.kind];
+  if (accepted === undefined)
+    env.fail(Errno.EFAULT, `verifier internal error: unsupported arg type ${arg.kind}`);
+  let type = real;
+  if (MEMORY_KINDS.has(arg.kind) && !isWritten(proto, index, arg.kind)) type &= ~MEM_RDONLY;
+  if (arg.nullable || arg.kind === 'STACK0') type &= ~MAYBE_NULL;
+  if (arg.kind === 'BTF' && hasFlag(type, MAYBE_NULL)) type &= ~MAYBE_NULL;
+  if (!accepted.includes(type)) {
+    const names = accepted.map((one) => typeName(one)).join(', ');
+    env.fail(Errno.EACCES, `R${regno} type=${typeName(real)} expected=${names}`);
+  }
+  if (baseType(type) === RegType.BTF_ID && (arg.kind === 'BTF' || arg.kind === 'SOCK_COMMON/BTF')) {
+    checkStruct(env, index, arg, real);
+  }
+}
+
+function checkStruct(env: Env, index: number, arg: Argument, type: number): void {
+  const { regs } = env;
+  const regno = index + 1;
+  const reg = env.reg(regno);
+  if (mayBeNull(type) && (!arg.nullable || arg.release)) {
+    env.fail(Errno.EACCES, `Possibly NULL pointer passed to helper arg${regno}`);
+  }
+  const wanted = arg.kind === 'BTF' ? arg.of : 'sock_common';
+  if (wanted === '*') return;
+  const { btf } = env.kernel;
+  const id = btf.find(wanted, BtfKind.STRUCT);
+  const own = regs.get(reg, W_B);
+  const which = regs.get(reg, W_A);
+  if (own === 0 && structMatches(btf, which, regs.off(reg), id)) return;
+  env.fail(Errno.EACCES, `R${regno} is of type ${env.btfName(own, which)} but ${wanted} is expected`);
+}
+
+const ANY_OFFSET = new Set<number>([
+  RegType.STACK,
+  RegType.PACKET,
+  RegType.PACKET_META,
+  RegType.MAP_KEY,
+  RegType.MAP_VALUE,
+  RegType.MEM,
+  RegType.BUF,
+  RegType.SCALAR,
+]);
+
+function checkOffset(env: Env, regno: number, release: boolean): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const base = baseType(regs.type(reg));
+  if (release && regs.off(reg) !== 0) {
+    env.fail(
+      Errno.EINVAL,
+      env.legacy
+        ? `R${regno} must have zero offset when passed to release func`
+        : `R${regno} must have zero offset when passed to release func or trusted arg to kfunc`,
+    );
+  }
+  if (ANY_OFFSET.has(base)) return;
+  checkPointerOffset(env, regno, base === RegType.BTF_ID && !release);
+}
+
+function noteMap(env: Env, regno: number, meta: CallMeta): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  meta.map = regs.get(reg, W_A);
+  meta.mapUid = regs.get(reg, W_C);
+  meta.mapRegno = regno;
+}
+
+/** Packet pointers may be read by helpers made for it. */
+function checkPacketArgument(env: Env, proto: Prototype, type: number): void {
+  if (isPacketType(type) && !proto.packetAccess) {
+    env.fail(Errno.EACCES, 'helper access to the packet is not allowed');
+  }
+}
+
+function checkString(env: Env, regno: number): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const map = env.maps[regs.get(reg, W_A)];
+  if (map.constant === undefined) env.fail(Errno.EACCES, `R${regno} does not point to a readonly map'`);
+  if (!regs.isConst(reg)) env.fail(Errno.EACCES, `R${regno} is not a constant address'`);
+  const at = regs.off(reg) + regs.valueNumber(reg);
+  checkHelperMemory(env, regno, map.spec.valueSize - at, false, false, null);
+  if (map.constant.indexOf(0, at) < 0) env.fail(Errno.EINVAL, 'string is not zero-terminated');
+}
+
+function checkTimer(env: Env, regno: number, meta: CallMeta): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const map = env.maps[regs.get(reg, W_A)];
+  if (!regs.isConst(reg)) {
+    env.fail(
+      Errno.EINVAL,
+      `R${regno} doesn't have constant offset. bpf_timer has to be at the constant offset`,
+    );
+  }
+  if (map.spec.valueType === undefined || map.spec.valueType === 0) {
+    env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_timer`);
+  }
+  const field = mapFields(env, map).find((one) => one.kind === 'bpf_timer');
+  if (field === undefined) env.fail(Errno.EINVAL, `map '${map.spec.name}' has no valid bpf_timer`);
+  const off = regs.off(reg) + regs.valueNumber(reg);
+  if (off !== field.offset) {
+    env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_timer' that is at ${field.offset}`);
+  }
+  noteMap(env, regno, meta);
+}
+
+function checkKptrSlot(env: Env, regno: number): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const map = env.maps[regs.get(reg, W_A)];
+  if (!regs.isConst(reg)) {
+    env.fail(Errno.EINVAL, `R${regno} doesn't have constant offset. kptr has to be at the constant offset`);
+  }
+  if (map.spec.valueType === undefined || map.spec.valueType === 0) {
+    env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_kptr_xchg`);
+  }
+  const fields = mapFields(env, map).filter((one) => one.kind.includes('kptr'));
+  if (fields.length === 0) env.fail(Errno.EINVAL, `R${regno} has no valid kptr`);
+  const off = regs.off(reg) + regs.valueNumber(reg);
+  const field = fields.find((one) => one.offset === off);
+  if (field === undefined) env.fail(Errno.EACCES, `off=${off} doesn't point to kptr`);
+  if (field.kind === 'kptr_untrusted') env.fail(Errno.EACCES, `off=${off} kptr isn't referenced kptr`);
+}
+
+function checkFixedMemory(env: Env, proto: Prototype, index: number, arg: Argument, meta: CallMeta): void {
+  const size = Number(FIXED_SIZES[arg.of] ?? '8');
+  const raw = arg.kind === 'UNINIT_FIXED_MEM' ? meta.raw : null;
+  checkHelperMemory(env, index + 1, size, isWritten(proto, index, arg.kind), false, raw);
+}
+
+function checkSizePair(env: Env, proto: Prototype, index: number, zeroOk: boolean, meta: CallMeta): void {
+  const before = proto.args[index - 1];
+  const raw = before.kind === 'UNINIT_MEM' ? meta.raw : null;
+  meta.sizeMax = env.regs.umax(env.reg(index + 1));
+  checkSizedMemory(env, index + 1, isWritten(proto, index - 1, before.kind), zeroOk, raw);
+}
+
+function checkMapSized(env: Env, regno: number, kind: string, arg: Argument, meta: CallMeta): void {
+  if (meta.map < 0) {
+    env.fail(Errno.EACCES, `invalid map_ptr to access map->${kind === 'KEY' ? 'key' : 'value'}`);
+  }
+  const { spec } = env.maps[meta.map];
+  if (kind === 'KEY') {
+    checkHelperMemory(env, regno, spec.keySize, false, false, null);
+    return;
+  }
+  if (arg.nullable && env.regs.isZero(env.reg(regno))) return;
+  const written = kind === 'UNINIT_VALUE';
+  checkHelperMemory(env, regno, spec.valueSize, written, false, written ? meta.raw : null);
+}
+
+/** Checks argument `index` of a helper call. */
+export function checkArgument(env: Env, proto: Prototype, index: number, meta: CallMeta): void {
+  const { regs } = env;
+  const arg = proto.args[index];
+  const regno = index + 1;
+  const reg = readReg(env, regno);
+  const type = regs.type(reg);
+  if (arg.kind === 'ANY') {
+    if (!env.privileged && type !== RegType.SCALAR) {
+      env.fail(Errno.EACCES, `R${regno} leaks addr into helper function`);
+    }
+    return;
+  }
+  checkPacketArgument(env, proto, type);
+  const isNull = regs.isZero(reg) && (arg.nullable || arg.kind === 'STACK0');
+  if (!isNull) {
+    checkType(env, proto, index, arg);
+    checkOffset(env, regno, arg.release);
+  }
+  if (arg.release) {
+    if (regs.get(reg, W_REF) === 0 && !regs.isZero(reg) && !arg.kind.startsWith('DYNPTR')) {
+      env.fail(Errno.EINVAL, `R${regno} must be referenced when passed to release function`);
+    }
+    meta.releaseRegno = regno;
+  }
+  if (regs.get(reg, W_REF) !== 0 && arg.kind !== 'KPTR_DEST') meta.reference = regs.get(reg, W_REF);
+  switch (arg.kind) {
+    case 'MAP':
+      noteMap(env, regno, meta);
+      return;
+    case 'KEY':
+    case 'VALUE':
+    case 'UNINIT_VALUE':
+      checkMapSized(env, regno, arg.kind, arg, meta);
+      return;
+    case 'FIXED_MEM':
+    case 'UNINIT_FIXED_MEM':
+      checkFixedMemory(env, proto, index, arg, meta);
+      return;
+    case 'SIZE':
+    case 'SIZE0':
+      checkSizePair(env, proto, index, arg.kind === 'SIZE0', meta);
+      return;
+    case 'ALLOC_SIZE':
+      if (!regs.isConst(reg)) env.fail(Errno.EACCES, `R${regno} is not a known constant'`);
+      meta.memSize = Number(regs.value(reg));
+      markPrecise(env, regno);
+      return;
+    case 'FUNC':
+      meta.callback = regs.get(reg, W_A);
+      return;
+    case 'PERCPU_BTF':
+      if (regs.get(reg, W_A) === 0) env.fail(Errno.EACCES, `Helper has invalid btf_id in R${regno}`);
+      meta.resultBtf = regs.get(reg, W_A);
+      return;
+    case 'CONST_STR':
+      checkString(env, regno);
+      return;
+    case 'TIMER':
+      checkTimer(env, regno, meta);
+      return;
+    case 'SPIN_LOCK':
+      return;
+    case 'KPTR_DEST':
+      checkKptrSlot(env, regno);
+      return;
+    case 'DYNPTR':
+    case 'UNINIT_DYNPTR':
+      checkDynptrArgument(env, regno, arg, meta);
+      return;
+    default:
+  }
+}

@@ -1,0 +1,373 @@
+import { BPF_CALL, BPF_JMP } from '../../../assembly/isa.js';
+import { FRAME_CALLBACK_DEPTH } from '../../../assembly/layout/verifier.js';
+import { BtfKind } from '../../btf/types.js';
+import type { InsnIndex } from '../../quantities.js';
+import { setBtfPointer } from '../btf-access.js';
+import type { Env } from '../env.js';
+import { NONE, POISON } from '../insn-aux.js';
+import { clobberReg } from '../liveness.js';
+import { mapFields } from '../map-fields.js';
+import { accessMemory } from '../memory-access.js';
+import { markPrecise } from '../precision.js';
+import { acquireReference, clearPacketPointers, endNonOwning, releaseReference } from '../references.js';
+import { W_A, W_C, W_ID, W_REF, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
+import { RegType, TypeFlag, baseType } from '../reg-type.js';
+import { Errno } from '../verifier-error.js';
+import { type CallMeta, checkArgument, newMeta } from './arguments.js';
+import { type CallbackKind, simulateCallback } from './callbacks.js';
+import { mapFits } from './map-compatibility.js';
+import { helperSymbol } from './program-helpers.js';
+import { type Prototype, helperName, isHelperId, prototypeOf } from './prototypes.js';
+
+const TAIL_CALL = 12;
+const SPIN_LOCK = 93;
+const SPIN_UNLOCK = 94;
+const SMP_PROCESSOR_ID = 8;
+const GET_LOCAL_STORAGE = 81;
+const KPTR_XCHG = 194;
+const DYNPTR_DATA = 203;
+const CALLBACKS: Record<number, CallbackKind> = {
+  164: 'for_each',
+  170: 'timer',
+  180: 'find_vma',
+  181: 'loop',
+  209: 'ringbuf',
+};
+const ACQUIRES = new Set([84, 85, 99, 131, KPTR_XCHG]);
+const RELEASES = new Set([86, 132, 133, 199, 200]);
+const CHANGES_PACKET = new Set([
+  9, 10, 11, 12, 13, 18, 19, 31, 38, 39, 43, 44, 50, 54, 63, 65, 73, 74, 75, 76, 90, 91, 143,
+]);
+/** Helpers that size a returned string or stack trace by their size argument. */
+const REFINED = new Set([67, 45, 114, 115, 141]);
+const MAP_RECORDED = new Set([TAIL_CALL, 1, 2, 3, 87, 88, 89, 164, 51, 195]);
+const SOCKMAPS = new Set([15, 18]);
+const MAX_ERRNO = 4095;
+/** Processors the guest machine has. */
+const CPUS = 1;
+
+function checkAvailable(env: Env, id: number, text: string): Prototype {
+  const { spec } = env.program;
+  if (!isHelperId(id, env.legacy)) env.fail(Errno.EINVAL, `invalid func ${text}`);
+  const name = helperName(id, env.legacy).replace(/^bpf_/, '');
+  const symbol = helperSymbol(spec, name, env.legacy, env.privileged);
+  const proto = prototypeOf(id);
+  if (symbol === null || proto === undefined) {
+    env.fail(
+      Errno.EINVAL,
+      env.legacy ? `unknown func ${text}` : `program of this type cannot use helper ${text}`,
+    );
+  }
+  if (proto.gplOnly && !env.gpl) {
+    env.fail(Errno.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
+  }
+  return proto;
+}
+
+function checkSleep(env: Env, proto: Prototype, text: string): void {
+  if (env.legacy || !proto.mightSleep) return;
+  if (!env.sleepable && !env.state.inSleepable) {
+    env.fail(Errno.EINVAL, 'helper call might sleep in a non-sleepable prog');
+  }
+  if (env.state.rcuDepth > 0) env.fail(Errno.EINVAL, `sleepable helper ${text} in rcu_read_lock region`);
+  if (env.state.preemptDepth > 0) {
+    env.fail(Errno.EINVAL, `sleepable helper ${text} in non-preemptible region`);
+  }
+}
+
+/** Notes which map the call uses, for inlining; different maps on different paths rule it out. */
+function recordMap(env: Env, at: InsnIndex, id: number, meta: CallMeta): void {
+  if (meta.map < 0 || !MAP_RECORDED.has(id)) return;
+  const { aux } = env;
+  if (aux.map[at] === NONE) {
+    aux.map[at] = meta.map;
+  } else if (aux.map[at] !== meta.map) {
+    aux.map[at] = POISON;
+    aux.mapPoison[at] = 1;
+  }
+}
+
+function recordTailCall(env: Env, at: InsnIndex, meta: CallMeta): void {
+  const { regs, aux } = env;
+  const key = env.reg(3);
+  const map = meta.map;
+  const value = regs.value(key);
+  const known = regs.isScalar(key) && regs.isConst(key) && value < BigInt(env.maps[map].spec.maxEntries);
+  const state = aux.tailCall.get(at);
+  if (known) markPrecise(env, 3);
+  if (state === undefined) {
+    aux.tailCall.set(at, { map, key: known ? Number(value) : POISON });
+    return;
+  }
+  if (!known || (state.key !== POISON && state.key !== Number(value))) state.key = POISON;
+  if (state.map !== map) state.map = POISON;
+}
+
+function checkTailCall(env: Env): void {
+  const { state } = env;
+  if (state.references.length > 0) {
+    checkTailReferences(env);
+  }
+  if (state.lock !== null) env.fail(Errno.EINVAL, 'tail_call cannot be used inside bpf_spin_lock-ed region');
+  if (state.rcuDepth > 0) {
+    env.fail(Errno.EINVAL, 'tail_call cannot be used inside bpf_rcu_read_lock-ed region');
+  }
+  if (state.preemptDepth > 0) {
+    env.fail(Errno.EINVAL, 'tail_call cannot be used inside bpf_preempt_disable-ed region');
+  }
+}
+
+function checkTailReferences(env: Env): void {
+  for (const ref of env.state.references) env.say(`Unreleased reference id=${ref.id} alloc_insn=${ref.insn}`);
+  env.fail(Errno.EINVAL, 'tail_call would lead to reference leak');
+}
+
+function lockOf(env: Env): { id: number; where: number } {
+  const { regs } = env;
+  const reg = env.reg(1);
+  const type = baseType(regs.type(reg));
+  if (!regs.isConst(reg)) {
+    env.fail(Errno.EINVAL, "R1 doesn't have constant offset. bpf_spin_lock has to be at the constant offset");
+  }
+  if (type !== RegType.MAP_VALUE) return { id: regs.id(reg), where: -1 };
+  const map = env.maps[regs.get(reg, W_A)];
+  if (map.spec.valueType === undefined || map.spec.valueType === 0) {
+    env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_spin_lock`);
+  }
+  const field = mapFields(env, map).find((one) => one.kind === 'bpf_spin_lock');
+  if (field === undefined) {
+    const text = env.legacy
+      ? `map '${map.spec.name}' doesn't have 'struct bpf_spin_lock'`
+      : `map '${map.spec.name}' has no valid bpf_spin_lock`;
+    env.fail(Errno.EINVAL, text);
+  }
+  const off = regs.off(reg) + regs.valueNumber(reg);
+  if (off !== field.offset) {
+    const tail = env.legacy ? '' : ` that is at ${field.offset}`;
+    env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_spin_lock'${tail}`);
+  }
+  return { id: regs.id(reg), where: regs.get(reg, W_A) };
+}
+
+function simulateLock(env: Env, id: number): void {
+  const { state } = env;
+  const lock = lockOf(env);
+  if (id === SPIN_LOCK) {
+    if (state.lock !== null) env.fail(Errno.EINVAL, 'Locking two bpf_spin_locks are not allowed');
+    state.lock = lock;
+    return;
+  }
+  if (state.lock === null) env.fail(Errno.EINVAL, 'bpf_spin_unlock without taking a lock');
+  if (state.lock.id !== lock.id || state.lock.where !== lock.where) {
+    env.fail(Errno.EINVAL, 'bpf_spin_unlock of different lock');
+  }
+  state.lock = null;
+  endNonOwning(env);
+}
+
+/** bpf_loop with the flag 0 and one callback can be inlined. */
+function recordLoop(env: Env, at: InsnIndex, meta: CallMeta): void {
+  const flag = env.reg(4);
+  const zero = env.regs.isZero(flag);
+  if (zero) markPrecise(env, 4);
+  const known = env.aux.loopCall.get(at);
+  if (known === undefined) env.aux.loopCall.set(at, { callback: meta.callback, fitsInline: zero });
+  else known.fitsInline = known.fitsInline && zero && known.callback === meta.callback;
+}
+
+/** The function that the helper calls; the instruction to go on with, or -1. */
+function callBack(env: Env, at: InsnIndex, id: number, meta: CallMeta): InsnIndex {
+  const kind = CALLBACKS[id];
+  if (kind === undefined) return -1;
+  if (kind === 'loop') {
+    recordLoop(env, at, meta);
+    if (!env.legacy) {
+      markPrecise(env, 1);
+      if (BigInt(env.frames.callbackDepth(env.frame)) >= env.regs.umax(env.reg(1))) {
+        env.frames.set(env.frame, FRAME_CALLBACK_DEPTH, 0);
+        if (env.log.verbose) env.say(`frame${env.state.frames.length - 1} bpf_loop iteration limit reached`);
+        return -1;
+      }
+    }
+  }
+  return simulateCallback(env, at, kind, meta);
+}
+
+function releaseArgument(env: Env, id: number, meta: CallMeta, text: string): void {
+  const { regs } = env;
+  let released = false;
+  if (meta.releaseRegno > 0) {
+    const reg = env.reg(meta.releaseRegno);
+    if (id === KPTR_XCHG && regs.isZero(reg)) return;
+    if (meta.reference !== 0) released = releaseReference(env, meta.reference);
+    else if (regs.isZero(reg)) released = true;
+  }
+  if (!released && (RELEASES.has(id) || meta.releaseRegno > 0)) {
+    env.fail(Errno.EINVAL, `func ${text} reference has not been acquired before`);
+  }
+}
+
+function hasIdFields(env: Env, map: number): boolean {
+  return mapFields(env, env.maps[map]).some((field) => field.kind === 'bpf_spin_lock');
+}
+
+function setStructResult(env: Env, proto: Prototype, struct: string): void {
+  const { btf } = env.kernel;
+  const id = btf.find(struct, BtfKind.STRUCT);
+  if (id === 0) {
+    env.fail(Errno.EINVAL, `invalid return type ${id} of func ${helperName(proto.id)}#${proto.id}`);
+  }
+  const trusted = proto.result === 'TRUSTED_BTF' && !env.legacy;
+  setBtfPointer(env, env.reg(0), 0, id, trusted ? TypeFlag.PTR_TRUSTED : 0);
+}
+
+function setPercpuResult(env: Env, meta: CallMeta): void {
+  const { regs } = env;
+  const { btf } = env.kernel;
+  const id = btf.skipModifiers(meta.resultBtf);
+  const reg = env.reg(0);
+  if (btf.kind(id) === BtfKind.STRUCT) {
+    setBtfPointer(env, reg, 0, id, 0);
+    return;
+  }
+  regs.setPointer(reg, RegType.MEM | TypeFlag.MEM_RDONLY);
+  regs.set(reg, W_A, btf.sizeOf(id));
+}
+
+function setResult(env: Env, proto: Prototype, meta: CallMeta): void {
+  const { regs } = env;
+  const reg = env.reg(0);
+  switch (proto.result) {
+    case 'int':
+      regs.setUnknown(reg);
+      return;
+    case 'void':
+      regs.setNotInit(reg);
+      return;
+    case 'map_value':
+      regs.setPointer(reg, RegType.MAP_VALUE);
+      regs.set(reg, W_A, meta.map);
+      regs.set(reg, W_C, meta.mapUid);
+      if (!proto.resultNullable && hasIdFields(env, meta.map)) regs.set(reg, W_ID, env.newId());
+      break;
+    case 'sock':
+      regs.setPointer(reg, RegType.SOCKET);
+      break;
+    case 'sock_common':
+      regs.setPointer(reg, RegType.SOCK_COMMON);
+      break;
+    case 'tcp_sock':
+      regs.setPointer(reg, RegType.TCP_SOCK);
+      break;
+    case 'mem':
+    case 'RINGBUF_MEM':
+      regs.setPointer(reg, RegType.MEM | (proto.result === 'RINGBUF_MEM' ? TypeFlag.MEM_RINGBUF : 0));
+      regs.set(reg, W_A, meta.memSize);
+      if (proto.id === DYNPTR_DATA) {
+        regs.set(reg, W_C, meta.dynptrId);
+        regs.set(reg, W_REF, meta.reference);
+      }
+      break;
+    case 'PERCPU':
+      setPercpuResult(env, meta);
+      break;
+    default:
+      setKernelPointer(env, proto, meta);
+  }
+  if (proto.resultNullable) regs.set(reg, W_TYPE, regs.type(reg) | TypeFlag.MAYBE_NULL);
+  if (mayBeNull(regs.type(reg))) regs.set(reg, W_ID, env.newId());
+}
+
+function setKernelPointer(env: Env, proto: Prototype, meta: CallMeta): void {
+  if (proto.resultOf !== '*') {
+    setStructResult(env, proto, proto.resultOf);
+    return;
+  }
+  // What kptr_xchg takes out of the map is of the field's type.
+  setBtfPointer(env, env.reg(0), 0, meta.resultBtf, TypeFlag.PTR_TRUSTED);
+}
+
+/** The result of helpers that acquire a resource, or pass one on. */
+function setReference(env: Env, id: number, meta: CallMeta): void {
+  const { regs } = env;
+  const reg = env.reg(0);
+  const sockmapLookup = id === 1 && meta.map >= 0 && SOCKMAPS.has(env.maps[meta.map].spec.type);
+  if (ACQUIRES.has(id) || sockmapLookup) {
+    const ref = acquireReference(env);
+    regs.set(reg, W_ID, ref);
+    regs.set(reg, W_REF, ref);
+  } else if (id === 95 || id === 96 || id === 98 || (id >= 136 && id <= 140) || id === 178 || id === 196) {
+    regs.set(reg, W_REF, meta.reference);
+  }
+}
+
+function refineResult(env: Env, id: number, meta: CallMeta): void {
+  const { regs } = env;
+  const reg = env.reg(0);
+  if (REFINED.has(id)) {
+    const max = meta.sizeMax > 0x7fffffffn ? 0x7fffffff : Number(meta.sizeMax);
+    regs.setSignedRange(reg, BigInt(-MAX_ERRNO), BigInt(max));
+    regs.setSigned32Range(reg, -MAX_ERRNO, max);
+    env.mem.domain.scalarSync(reg);
+  } else if (id === SMP_PROCESSOR_ID && !env.legacy) {
+    regs.setSignedRange(reg, 0n, BigInt(CPUS - 1));
+    regs.setUnsignedMax(reg, BigInt(CPUS - 1));
+    env.mem.domain.scalarSync(reg);
+  }
+}
+
+/** A helper call; the next instruction. */
+export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
+  const { code, regs } = env;
+  const id = code.imm[at];
+  const text = `${helperName(id, env.legacy)}#${id}`;
+  const proto = checkAvailable(env, id, text);
+  checkSleep(env, proto, text);
+  const meta = newMeta();
+  for (let i = 0; i < proto.args.length; i++) checkArgument(env, proto, i, meta);
+  recordMap(env, at, id, meta);
+  if (id === TAIL_CALL) recordTailCall(env, at, meta);
+  for (let i = 0; i < meta.raw.size; i++) {
+    accessMemory(env, meta.raw.regno, { off: i, size: 1, isWrite: true, value: -1, signExtend: false });
+  }
+  if (id === SPIN_LOCK || id === SPIN_UNLOCK) simulateLock(env, id);
+  if (RELEASES.has(id) || meta.releaseRegno > 0) releaseArgument(env, id, meta, text);
+  if (id === TAIL_CALL) checkTailCall(env);
+  if (id === GET_LOCAL_STORAGE && !regs.isZero(env.reg(2))) {
+    env.fail(Errno.EINVAL, "get_local_storage() doesn't support non-zero flags");
+  }
+  const frame = env.frame;
+  const next = callBack(env, at, id, meta);
+  const inner = env.frame;
+  env.frame = frame;
+  for (let i = 0; i < 6; i++) clobberReg(env, i);
+  const r0 = env.reg(0);
+  regs.set(r0, W_SUBREG, 0);
+  setResult(env, proto, meta);
+  setReference(env, id, meta);
+  refineResult(env, id, meta);
+  if (meta.map >= 0) {
+    const { type } = env.maps[meta.map].spec;
+    if (!mapFits(type, id, env.program.spec.type)) {
+      env.fail(Errno.EINVAL, `cannot pass map_type ${type} into func ${text}`);
+    }
+  }
+  if (CHANGES_PACKET.has(id) && id !== TAIL_CALL) clearPacketPointers(env);
+  env.frame = inner;
+  return next >= 0 ? next : at + 1;
+}
+
+/** Form of a call instruction. */
+export function checkCallFields(env: Env, at: InsnIndex): void {
+  const { code } = env;
+  const src = code.src[at];
+  const bad =
+    code.opcode[at] !== (BPF_JMP | BPF_CALL) ||
+    (code.off[at] !== 0 && src !== 2) ||
+    src > 2 ||
+    code.dst[at] !== 0;
+  if (bad) env.fail(Errno.EINVAL, 'BPF_CALL uses reserved fields');
+  if (env.state.lock === null) return;
+  const allowed = (src === 0 && code.imm[at] === SPIN_UNLOCK) || src === 1 || src === 2;
+  if (!allowed) env.fail(Errno.EINVAL, 'function calls are not allowed while holding a lock');
+}

@@ -1,0 +1,42 @@
+import { SLOT_DYNPTR, SLOT_INVALID } from '../../assembly/layout/verifier.js';
+import type { Env } from './env.js';
+import { W_C, W_ID, W_REF } from './registers.js';
+import { RegType } from './reg-type.js';
+import { kindAddress, slotAddress } from './state.js';
+import { forEachPlace } from './stack.js';
+import { Errno } from './verifier-error.js';
+
+/** A store over part of a dynptr ends it: both its slots, and slices taken from it. */
+export function destroyDynptr(env: Env, depth: number, slot: number): void {
+  const frame = env.state.frames[depth];
+  const { mem, regs } = env;
+  if (slot >= env.frames.slots(frame)) return;
+  if (mem.bytes[kindAddress(frame, slot, 7)] !== SLOT_DYNPTR) return;
+  // The first slot is the one at the lower address: the higher index.
+  const first = regs.get(slotAddress(frame, slot), W_C) !== 0 ? slot : slot + 1;
+  const place = slotAddress(frame, first);
+  if (regs.get(place, W_REF) !== 0) {
+    const ref = regs.get(place, W_REF);
+    if (!sharedReference(env, ref, place)) env.fail(Errno.EINVAL, 'cannot overwrite referenced dynptr');
+  }
+  const id = regs.get(place, W_ID);
+  for (const which of [first, first - 1]) {
+    for (let i = 0; i < 8; i++) mem.bytes[kindAddress(frame, which, i)] = SLOT_INVALID;
+    regs.setNotInit(slotAddress(frame, which));
+  }
+  forEachPlace(env, (reg) => {
+    if ((regs.type(reg) & 0xff) === RegType.MEM && regs.get(reg, W_C) === id && id !== 0)
+      regs.setUnknown(reg);
+  });
+}
+
+function sharedReference(env: Env, ref: number, except: number): boolean {
+  for (const frame of env.state.frames) {
+    for (let slot = 0; slot < env.frames.slots(frame); slot++) {
+      const place = slotAddress(frame, slot);
+      if (env.mem.bytes[kindAddress(frame, slot, 7)] !== SLOT_DYNPTR || place === except) continue;
+      if (env.regs.get(place, W_C) !== 0 && env.regs.get(place, W_REF) === ref) return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,234 @@
+import { INSN_SIZE } from '../../assembly/isa.js';
+import { REG_SIZE } from '../../assembly/layout/verifier.js';
+import type { Btf } from '../btf/btf.js';
+import { VerifierMemory } from '../core/verifier.js';
+import type { HostAddress, InsnIndex, TypeId } from '../quantities.js';
+import { InsnAux } from './insn-aux.js';
+import type { KernelView, LoadedMap } from './kernel-view.js';
+import { Log } from './log.js';
+import { mapFields } from './map-fields.js';
+import type { VerifyOptions } from './options.js';
+import type { Prepared } from './prepared.js';
+import { Registers, W_A } from './registers.js';
+import { Frames, type HistoryEntry, State, regAddress } from './state.js';
+import { VerifierError } from './verifier-error.js';
+
+/** Instructions of the program, a column per field. */
+export class Code {
+  readonly opcode: Uint8Array;
+  readonly dst: Uint8Array;
+  readonly src: Uint8Array;
+  readonly off: Int16Array;
+  readonly imm: Int32Array;
+
+  constructor(insns: Uint8Array) {
+    const count = insns.length / INSN_SIZE;
+    const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+    this.opcode = new Uint8Array(count);
+    this.dst = new Uint8Array(count);
+    this.src = new Uint8Array(count);
+    this.off = new Int16Array(count);
+    this.imm = new Int32Array(count);
+    for (let i = 0; i < count; i++) {
+      this.opcode[i] = insns[i * INSN_SIZE];
+      this.dst[i] = insns[i * INSN_SIZE + 1] & 0xf;
+      this.src[i] = insns[i * INSN_SIZE + 1] >> 4;
+      this.off[i] = view.getInt16(i * INSN_SIZE + 2, true);
+      this.imm[i] = view.getInt32(i * INSN_SIZE + 4, true);
+    }
+  }
+}
+
+/** A state waiting to be explored. */
+export interface Pending {
+  readonly state: State;
+  readonly insn: InsnIndex;
+  readonly previous: InsnIndex;
+  /** Log lines at the time it was queued are kept; only speculative paths take them back. */
+  readonly speculative: boolean;
+}
+
+/** A state that was stored at an instruction. */
+export interface Explored {
+  readonly state: State;
+  readonly callsite: InsnIndex;
+  hits: number;
+  misses: number;
+}
+
+/** What one verification works on, shared by all its parts. */
+export class Env {
+  readonly mem: VerifierMemory;
+  readonly regs: Registers;
+  readonly frames: Frames;
+  readonly code: Code;
+  readonly aux: InsnAux;
+  readonly log: Log;
+  readonly count: number;
+  /** Linux 6.1 rules. */
+  readonly legacy: boolean;
+  readonly privileged: boolean;
+  readonly sleepable: boolean;
+  readonly gpl: boolean;
+  /** Maps of the program, then inner maps met on the way; map registers hold an index into this. */
+  readonly maps: LoadedMap[];
+  readonly stack: Pending[] = [];
+  readonly explored = new Map<InsnIndex, Explored[]>();
+  readonly stackDepth: Int32Array;
+  /** Subprograms verified on their own, and those that calls asked for. */
+  readonly calledGlobals = new Set<number>();
+  state = new State();
+  /** Current frame. */
+  frame: HostAddress = 0;
+  insn: InsnIndex = 0;
+  previous: InsnIndex = -1;
+  ids = 0;
+  processed = 0;
+  jumps = 0;
+  previousJumps = 0;
+  previousProcessed = 0;
+  totalStates = 0;
+  peakStates = 0;
+  liveStates = 0;
+  maxStatesPerInsn = 0;
+  longestMark = 0;
+  subprogram = 0;
+  /** Registers and slots the instruction touched, for the log. */
+  touchedRegs = 0;
+  readonly touchedSlots = new Set<number>();
+  seenDirectWrite = false;
+  usesThrow = false;
+  /** What the instruction noted in the history of its path; null = nothing yet. */
+  historyEntry: HistoryEntry | null = null;
+  /** States taken off the lists, not freed yet. */
+  dropped: State[] = [];
+  /** Linux 6.1: storing the constant 0 makes zero bytes, with ST as with STX. */
+  readonly legacyZeroStore = true;
+  /** Functions that run on their own later: timer and workqueue callbacks. */
+  readonly asyncCallbacks = new Set<number>();
+  /** The main program's result is not looked at (struct_ops, ext of void functions). */
+  returnsVoid = false;
+  /** Iterator that the call in progress advances. */
+  iterOffset = { depth: 0, slot: 0 };
+  /** A scalar of which nothing is known. */
+  readonly unknownScalar: HostAddress;
+  /** Registers for immediates and other passing values. */
+  readonly scratch: HostAddress;
+  readonly scratch2: HostAddress;
+  readonly scratch3: HostAddress;
+
+  constructor(
+    readonly program: Prepared,
+    readonly kernel: KernelView,
+    options: VerifyOptions,
+  ) {
+    const { spec } = program;
+    this.legacy = kernel.profile.version !== '6.12';
+    this.mem = new VerifierMemory(options.core, this.legacy);
+    this.regs = new Registers(this.mem);
+    this.frames = new Frames(this.mem);
+    this.code = new Code(program.insns);
+    this.count = program.count;
+    this.aux = new InsnAux(program.count);
+    this.log = new Log(options.logLevel ?? 0, options.logSize, program.log);
+    this.privileged = options.privileged ?? true;
+    this.sleepable = (spec.flags & 16) !== 0;
+    this.gpl = isGplCompatible(spec.license);
+    this.maps = kernel.maps.slice();
+    this.stackDepth = new Int32Array(program.subprograms.length);
+    this.scratch = this.mem.alloc(REG_SIZE);
+    this.scratch2 = this.mem.alloc(REG_SIZE);
+    this.scratch3 = this.mem.alloc(REG_SIZE);
+    this.unknownScalar = this.mem.alloc(REG_SIZE);
+    this.mem.zero(this.unknownScalar, REG_SIZE);
+    this.regs.setUnknown(this.unknownScalar);
+    this.mem.zero(this.scratch, REG_SIZE);
+    this.mem.zero(this.scratch2, REG_SIZE);
+    this.mem.zero(this.scratch3, REG_SIZE);
+  }
+
+  reg(index: number): HostAddress {
+    return regAddress(this.frame, index);
+  }
+
+  /** Prints a line of the log. */
+  say(text: string): void {
+    for (const line of text.split('\n')) this.log.line(line, this.insn);
+  }
+
+  /** Refuses the program: the message is the log's last line before the statistics. */
+  fail(errno: number, message: string): never {
+    this.say(message);
+    throw new VerifierError(errno, message, this.insn, this.log.lines);
+  }
+
+  /** The number of a map in {@link maps}; inner maps are added when met. */
+  mapIndex(map: LoadedMap): number {
+    const known = this.maps.indexOf(map);
+    if (known >= 0) return known;
+    this.maps.push(map);
+    return this.maps.length - 1;
+  }
+
+  /** BTF that a register's id belongs to: 0 = kernel, 1 = program. */
+  btf(which: number): Btf {
+    const own = this.program.spec.btf;
+    return which === 1 && own !== null ? own : this.kernel.btf;
+  }
+
+  btfName(which: number, id: TypeId): string {
+    return this.btf(which).type(id).name;
+  }
+
+  /** Name of an iterator kept in stack slots: `num`, `task`, ... */
+  iterName(slot: HostAddress): string {
+    const name = this.btfName(0, this.regs.get(slot, W_A));
+    return name.replace(/^bpf_iter_/, '');
+  }
+
+  /** Pointers to values that hold a lock are told apart by an id. */
+  needsValueId(map: number): boolean {
+    return mapFields(this, this.maps[map]).some((field) => field.kind === 'bpf_spin_lock');
+  }
+
+  isExceptionCallback(subprogram: number): boolean {
+    return this.program.subprograms[subprogram].isExceptionCallback === true;
+  }
+
+  touchReg(index: number): void {
+    this.touchedRegs |= 1 << index;
+  }
+
+  /** A new current state, or the same with its top frame moved. */
+  enter(state: State): void {
+    this.state = state;
+    this.frame = state.frame;
+  }
+
+  /** Makes room for stack slots of a frame of the current state; its address may change. */
+  growStack(depth: number, slots: number): HostAddress {
+    const { state } = this;
+    const grown = this.frames.grow(state.frames[depth], slots);
+    state.frames[depth] = grown;
+    this.frame = state.frame;
+    return grown;
+  }
+
+  newId(): number {
+    return ++this.ids;
+  }
+}
+
+const GPL_LICENSES = new Set([
+  'GPL',
+  'GPL v2',
+  'GPL and additional rights',
+  'Dual BSD/GPL',
+  'Dual MIT/GPL',
+  'Dual MPL/GPL',
+]);
+
+/** Whether a licence text lets the program call GPL-only functions. */
+export function isGplCompatible(license: string): boolean {
+  return GPL_LICENSES.has(license);
+}

@@ -1,0 +1,151 @@
+import type { Btf } from '../btf/btf.js';
+import { BtfKind } from '../btf/types.js';
+import type { TypeId } from '../quantities.js';
+import type { Env } from './env.js';
+import type { LoadedMap } from './kernel-view.js';
+import type { Access } from './memory-access.js';
+import { W_A } from './registers.js';
+import { TypeFlag } from './reg-type.js';
+import { Errno } from './verifier-error.js';
+
+/** A field of a map value that programs may not touch as plain memory. */
+export interface SpecialField {
+  readonly kind: string;
+  readonly offset: number;
+  readonly size: number;
+  /** Struct a kptr points to, in the kernel's BTF. */
+  readonly pointee: TypeId;
+  readonly flags: number;
+}
+
+const STRUCTS: Record<string, string> = {
+  bpf_spin_lock: 'bpf_spin_lock',
+  bpf_timer: 'bpf_timer',
+  bpf_wq: 'bpf_wq',
+  bpf_list_head: 'bpf_list_head',
+  bpf_list_node: 'bpf_list_node',
+  bpf_rb_root: 'bpf_rb_root',
+  bpf_rb_node: 'bpf_rb_node',
+  bpf_refcount: 'bpf_refcount',
+};
+const KPTR_TAGS: Record<string, string> = {
+  kptr_untrusted: 'kptr_untrusted',
+  kptr: 'kptr',
+  kptr_ref: 'kptr',
+  percpu_kptr: 'percpu_kptr',
+};
+
+function fieldsOf(
+  btf: Btf,
+  kernel: Btf,
+  id: TypeId,
+  base: number,
+  into: SpecialField[],
+  depth: number,
+): void {
+  const type = btf.type(btf.skipModifiers(id));
+  if (depth > 4) return;
+  if (type.kind === BtfKind.DATASEC) {
+    for (const entry of type.vars) {
+      const variable = btf.type(entry.type);
+      if (variable.kind === BtfKind.VAR)
+        fieldsOf(btf, kernel, variable.type, base + entry.offset, into, depth + 1);
+    }
+    return;
+  }
+  if (type.kind === BtfKind.PTR) {
+    const tag = btf.type(type.type);
+    if (tag.kind !== BtfKind.TYPE_TAG || KPTR_TAGS[tag.name] === undefined) return;
+    const pointee = kernel.find(btf.type(btf.skipModifiers(tag.type)).name, BtfKind.STRUCT);
+    const flags = tag.name === 'percpu_kptr' ? TypeFlag.MEM_PERCPU : TypeFlag.PTR_UNTRUSTED;
+    into.push({ kind: KPTR_TAGS[tag.name], offset: base, size: 8, pointee, flags });
+    return;
+  }
+  if (type.kind !== BtfKind.STRUCT) return;
+  const special = STRUCTS[type.name];
+  if (special !== undefined) {
+    into.push({ kind: special, offset: base, size: type.size, pointee: 0, flags: 0 });
+    return;
+  }
+  for (const member of type.members) {
+    if (member.bitSize === 0)
+      fieldsOf(btf, kernel, member.type, base + member.bitOffset / 8, into, depth + 1);
+  }
+}
+
+const cache = new WeakMap<LoadedMap, readonly SpecialField[]>();
+
+/** Special fields of a map's value type, in order of offset. */
+export function mapFields(env: Env, map: LoadedMap): readonly SpecialField[] {
+  let fields = cache.get(map);
+  if (fields === undefined) {
+    const found: SpecialField[] = [];
+    const { btf } = env.program.spec;
+    const { valueType } = map.spec;
+    if (btf !== null && valueType !== undefined && valueType !== 0) {
+      fieldsOf(btf, env.kernel.btf, valueType, 0, found, 0);
+    }
+    fields = found.sort((a, b) => a.offset - b.offset);
+    cache.set(map, fields);
+  }
+  return fields;
+}
+
+/**
+ * Checks a direct access to a map value against its special fields; the field when a kptr is loaded or stored as
+ * one, null for plain memory.
+ */
+export function checkMapFields(
+  env: Env,
+  regno: number,
+  off: number,
+  access: Access,
+): { id: TypeId; flags: number } | null {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const fields = mapFields(env, env.maps[regs.get(reg, W_A)]);
+  if (fields.length === 0) return null;
+  const first = off + Number(regs.smin(reg));
+  const last = off + Number(regs.umax(reg)) + access.size;
+  for (const field of fields) {
+    if (first >= field.offset + field.size || field.offset >= last) continue;
+    if (!field.kind.includes('kptr')) {
+      env.fail(Errno.EACCES, `${field.kind} cannot be accessed directly by load/store`);
+    }
+    return accessKptr(env, regno, off, access, field);
+  }
+  return null;
+}
+
+function accessKptr(
+  env: Env,
+  regno: number,
+  off: number,
+  access: Access,
+  field: SpecialField,
+): { id: TypeId; flags: number } | null {
+  const { regs, code } = env;
+  const reg = env.reg(regno);
+  const at = BigInt(off) + regs.value(reg);
+  if (!regs.isConst(reg)) env.fail(Errno.EACCES, 'kptr access cannot have variable offset');
+  if (at !== BigInt(field.offset)) {
+    env.fail(Errno.EACCES, `kptr access misaligned expected=${field.offset} off=${at}`);
+  }
+  if (access.size !== 8) env.fail(Errno.EACCES, 'kptr access size must be BPF_DW');
+  const opcode = code.opcode[env.insn];
+  if ((opcode & 0xe0) !== 0x60) {
+    env.fail(Errno.EACCES, 'kptr in map can only be accessed using BPF_MEM instruction mode');
+  }
+  if (access.isWrite && field.kind !== 'kptr_untrusted') {
+    env.fail(Errno.EACCES, 'store to referenced kptr disallowed');
+  }
+  if (access.isWrite) {
+    if ((opcode & 7) === 2 && code.imm[env.insn] !== 0) {
+      env.fail(Errno.EACCES, `BPF_ST imm must be 0 when storing to kptr at off=${field.offset}`);
+    }
+    return null;
+  }
+  const trusted = field.kind === 'kptr' && !env.legacy && (env.state.rcuDepth > 0 || !env.sleepable);
+  const flags = trusted ? TypeFlag.MEM_RCU : field.flags;
+  return { id: field.pointee, flags: flags | TypeFlag.MAYBE_NULL };
+}

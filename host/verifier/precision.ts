@@ -1,0 +1,480 @@
+import * as isa from '../../assembly/isa.js';
+import { SLOT_SPILL } from '../../assembly/layout/verifier.js';
+import type { InsnIndex } from '../quantities.js';
+import { callsCallback, isSyncCallbackCall } from './call/callback-kinds.js';
+import { disassembleAt } from './disasm-names.js';
+import type { Env } from './env.js';
+import { LOG_LEVEL2 } from './log.js';
+import { frameText } from './log-text.js';
+import { W_LIVE, W_PRECISE } from './registers.js';
+import {
+  type HistoryEntry,
+  type LinkedPlace,
+  type State,
+  kindAddress,
+  regAddress,
+  slotAddress,
+} from './state.js';
+
+const ARGUMENTS = 0x3e;
+const FRAMES = 8;
+const SLOT_BYTES = 8;
+
+/** Notes a step of the path: where it came from, and what it touched. Steps of one instruction are joined. */
+export function pushHistory(
+  env: Env,
+  slot: number,
+  frame: number,
+  linked: readonly LinkedPlace[] | null,
+): void {
+  const known = env.historyEntry;
+  if (known !== null) {
+    if (slot >= 0) {
+      known.slot = slot;
+      known.frame = frame;
+    }
+    if (linked !== null) known.linked = linked;
+    return;
+  }
+  const entry: HistoryEntry = { insn: env.insn, previous: env.previous, slot, frame, linked };
+  env.state.history.push(entry);
+  env.historyEntry = entry;
+}
+
+/** The instruction filled a register from a stack slot, or spilled one into it. */
+export function noteStackAccess(env: Env, frame: number, slot: number): void {
+  if (env.legacy) return;
+  pushHistory(env, slot, frame, null);
+}
+
+/** What is looked for while walking back: registers and slots, a mask per frame. */
+class Wanted {
+  readonly regs = new Int32Array(FRAMES);
+  readonly slotsLow = new Int32Array(FRAMES);
+  readonly slotsHigh = new Int32Array(FRAMES);
+  frame = 0;
+
+  get empty(): boolean {
+    for (let i = 0; i <= this.frame; i++) {
+      if (this.regs[i] !== 0 || this.slotsLow[i] !== 0 || this.slotsHigh[i] !== 0) return false;
+    }
+    return true;
+  }
+
+  get noSlots(): boolean {
+    return this.slotsLow[this.frame] === 0 && this.slotsHigh[this.frame] === 0;
+  }
+
+  has(reg: number): boolean {
+    return ((this.regs[this.frame] >> reg) & 1) !== 0;
+  }
+
+  add(reg: number): void {
+    this.regs[this.frame] |= 1 << reg;
+  }
+
+  drop(reg: number): void {
+    this.regs[this.frame] &= ~(1 << reg);
+  }
+
+  hasSlot(frame: number, slot: number): boolean {
+    return (
+      (slot < 32 ? (this.slotsLow[frame] >> slot) & 1 : (this.slotsHigh[frame] >> (slot - 32)) & 1) !== 0
+    );
+  }
+
+  addSlot(frame: number, slot: number): void {
+    if (slot < 32) this.slotsLow[frame] |= 1 << slot;
+    else this.slotsHigh[frame] |= 1 << (slot - 32);
+  }
+
+  dropSlot(frame: number, slot: number): void {
+    if (slot < 32) this.slotsLow[frame] &= ~(1 << slot);
+    else this.slotsHigh[frame] &= ~(1 << (slot - 32));
+  }
+
+  regsText(frame: number): string {
+    const names: string[] = [];
+    for (let i = 0; i < 11; i++) if ((this.regs[frame] >> i) & 1) names.push(`r${i}`);
+    return names.join(',');
+  }
+
+  slotsText(frame: number): string {
+    const names: string[] = [];
+    for (let i = 0; i < 64; i++) if (this.hasSlot(frame, i)) names.push(`-${(i + 1) * SLOT_BYTES}`);
+    return names.join(',');
+  }
+}
+
+const DONE = 0;
+const UNSUPPORTED = 1;
+
+/** Linked scalars of a conditional jump: when one is wanted, all are. */
+function addLinked(wanted: Wanted, entry: HistoryEntry | null): void {
+  if (entry === null || entry.linked === null) return;
+  let some = false;
+  for (const place of entry.linked) {
+    if (
+      place.slot >= 0 ? wanted.hasSlot(place.frame, place.slot) : (wanted.regs[place.frame] >> place.reg) & 1
+    ) {
+      some = true;
+    }
+  }
+  if (!some) return;
+  for (const place of entry.linked) {
+    if (place.slot >= 0) wanted.addSlot(place.frame, place.slot);
+    else wanted.regs[place.frame] |= 1 << place.reg;
+  }
+}
+
+function stepAlu(env: Env, at: InsnIndex, wanted: Wanted): number {
+  const { code } = env;
+  const opcode = code.opcode[at];
+  const dst = code.dst[at];
+  const src = code.src[at];
+  if (!wanted.has(dst)) return DONE;
+  const op = opcode & 0xf0;
+  if (op === isa.BPF_END || op === isa.BPF_NEG) return DONE;
+  const fromReg = (opcode & 8) !== 0;
+  if (op === isa.BPF_MOV) wanted.drop(dst);
+  if (fromReg && src !== isa.BPF_REG_FP) wanted.add(src);
+  return DONE;
+}
+
+function stepLoad(env: Env, at: InsnIndex, entry: HistoryEntry | null, wanted: Wanted): number {
+  const { code } = env;
+  const dst = code.dst[at];
+  if (!wanted.has(dst)) return DONE;
+  wanted.drop(dst);
+  if (env.legacy) {
+    if (code.src[at] !== isa.BPF_REG_FP) return DONE;
+    const slot = (-code.off[at] - 1) >> 3;
+    if (slot >= 64) return UNSUPPORTED;
+    wanted.addSlot(wanted.frame, slot);
+    return DONE;
+  }
+  if (entry !== null && entry.slot >= 0) wanted.addSlot(entry.frame, entry.slot);
+  return DONE;
+}
+
+function stepStore(env: Env, at: InsnIndex, entry: HistoryEntry | null, wanted: Wanted): number {
+  const { code } = env;
+  if (wanted.has(code.dst[at])) return UNSUPPORTED;
+  let frame = wanted.frame;
+  let slot: number;
+  if (env.legacy) {
+    if (code.dst[at] !== isa.BPF_REG_FP) return DONE;
+    slot = (-code.off[at] - 1) >> 3;
+    if (slot >= 64) return UNSUPPORTED;
+  } else {
+    if (entry === null || entry.slot < 0) return DONE;
+    frame = entry.frame;
+    slot = entry.slot;
+  }
+  if (!wanted.hasSlot(frame, slot)) return DONE;
+  wanted.dropSlot(frame, slot);
+  if ((code.opcode[at] & 7) === isa.BPF_STX) wanted.add(code.src[at]);
+  return DONE;
+}
+
+function leaveCallee(wanted: Wanted): void {
+  wanted.regs[wanted.frame] = 0;
+  wanted.slotsLow[wanted.frame] = 0;
+  wanted.slotsHigh[wanted.frame] = 0;
+  wanted.frame--;
+}
+
+function stepCall(env: Env, at: InsnIndex, after: InsnIndex, wanted: Wanted): number {
+  const { code } = env;
+  const src = code.src[at];
+  if (env.legacy) {
+    if (src === isa.BPF_PSEUDO_CALL || callsCallback(env, at)) return UNSUPPORTED;
+    wanted.drop(0);
+    return (wanted.regs[wanted.frame] & 0x3f) !== 0 ? UNSUPPORTED : DONE;
+  }
+  if (src === isa.BPF_PSEUDO_CALL) {
+    const callee = env.program.calleeOf[at];
+    if (env.program.subprograms[callee].isGlobal) {
+      if ((wanted.regs[wanted.frame] & ARGUMENTS) !== 0) return UNSUPPORTED;
+      wanted.drop(0);
+      return DONE;
+    }
+    // Walking back out of the callee: its arguments are the caller's.
+    const args = wanted.regs[wanted.frame];
+    if ((args & ~ARGUMENTS) !== 0 || !wanted.noSlots || wanted.frame === 0) return UNSUPPORTED;
+    leaveCallee(wanted);
+    wanted.regs[wanted.frame] |= args;
+    return DONE;
+  }
+  if (isSyncCallbackCall(env, at) && at !== after - 1) {
+    // Walking back out of the callback: its arguments were made by the helper.
+    if ((wanted.regs[wanted.frame] & ~ARGUMENTS) !== 0 || !wanted.noSlots || wanted.frame === 0)
+      return UNSUPPORTED;
+    leaveCallee(wanted);
+    return DONE;
+  }
+  if (src === isa.BPF_PSEUDO_KFUNC_CALL && code.imm[at] === 0) return UNSUPPORTED;
+  wanted.drop(0);
+  return (wanted.regs[wanted.frame] & ARGUMENTS) !== 0 ? UNSUPPORTED : DONE;
+}
+
+function stepExit(env: Env, after: InsnIndex, wanted: Wanted): number {
+  if (env.legacy) return UNSUPPORTED;
+  if (after >= 0 && callsCallback(env, after)) wanted.regs[wanted.frame] &= ~ARGUMENTS;
+  if ((wanted.regs[wanted.frame] & ARGUMENTS) !== 0) return UNSUPPORTED;
+  const returned =
+    after >= 1 &&
+    env.code.opcode[after - 1] === (isa.BPF_JMP | isa.BPF_CALL) &&
+    env.code.src[after - 1] === isa.BPF_PSEUDO_CALL &&
+    wanted.has(0);
+  wanted.drop(0);
+  if (wanted.frame + 1 >= FRAMES) return UNSUPPORTED;
+  wanted.frame++;
+  if (returned) wanted.add(0);
+  return DONE;
+}
+
+/** One instruction backwards; `after` = the one that followed it on the path. */
+function step(env: Env, at: InsnIndex, after: InsnIndex, entry: HistoryEntry | null, wanted: Wanted): number {
+  const { code, log } = env;
+  const opcode = code.opcode[at];
+  if (opcode === 0) return DONE;
+  if (log.verbose) {
+    const text = disassembleAt(env, at);
+    const { frame } = wanted;
+    log.line(
+      env.legacy
+        ? `regs=${(wanted.regs[frame] >>> 0).toString(16)} stack=${slotMask(wanted, frame)} before ${at}: ${text}`
+        : `mark_precise: frame${frame}: regs=${wanted.regsText(frame)} stack=${wanted.slotsText(frame)} before ${at}: ${text}`,
+      at,
+      LOG_LEVEL2,
+    );
+  }
+  addLinked(wanted, entry);
+  switch (opcode & 7) {
+    case isa.BPF_ALU:
+    case isa.BPF_ALU64:
+      return stepAlu(env, at, wanted);
+    case isa.BPF_LDX:
+      return stepLoad(env, at, entry, wanted);
+    case isa.BPF_ST:
+    case isa.BPF_STX:
+      return stepStore(env, at, entry, wanted);
+    case isa.BPF_LD: {
+      if (!wanted.has(code.dst[at])) return DONE;
+      wanted.drop(code.dst[at]);
+      const mode = opcode & 0xe0;
+      return mode === isa.BPF_ABS || mode === isa.BPF_IND ? UNSUPPORTED : DONE;
+    }
+    default:
+      break;
+  }
+  const op = opcode & 0xf0;
+  if (op === isa.BPF_CALL) return stepCall(env, at, after, wanted);
+  if (op === isa.BPF_EXIT) return stepExit(env, after, wanted);
+  if (op !== isa.BPF_JA && op !== isa.BPF_JCOND && (opcode & 8) !== 0 && !env.legacy) {
+    const dst = code.dst[at];
+    const src = code.src[at];
+    if (!wanted.has(dst) && !wanted.has(src)) return DONE;
+    wanted.add(dst);
+    wanted.add(src);
+  }
+  addLinked(wanted, entry);
+  return DONE;
+}
+
+function slotMask(wanted: Wanted, frame: number): string {
+  return ((BigInt(wanted.slotsHigh[frame] >>> 0) << 32n) | BigInt(wanted.slotsLow[frame] >>> 0)).toString(16);
+}
+
+/** Marks what is wanted in a stored state; what is marked there already needs no search further back. */
+function markState(env: Env, state: State, wanted: Wanted): boolean {
+  const { regs, mem } = env;
+  let fresh = false;
+  for (let depth = wanted.frame; depth >= 0; depth--) {
+    const frame = state.frames[depth];
+    const before = wanted.regs[depth];
+    const beforeSlots = slotMask(wanted, depth);
+    for (let i = 0; i < 10; i++) {
+      if (((wanted.regs[depth] >> i) & 1) === 0) continue;
+      const reg = regAddress(frame, i);
+      if (!regs.isScalar(reg) || regs.get(reg, W_PRECISE) !== 0) {
+        wanted.regs[depth] &= ~(1 << i);
+      } else {
+        regs.set(reg, W_PRECISE, 1);
+        fresh = true;
+      }
+    }
+    const slots = env.frames.slots(frame);
+    for (let i = 0; i < 64; i++) {
+      if (!wanted.hasSlot(depth, i)) continue;
+      const place = slotAddress(frame, i);
+      const scalar = i < slots && mem.bytes[kindAddress(frame, i, 7)] === SLOT_SPILL && regs.isScalar(place);
+      if (!scalar || regs.get(place, W_PRECISE) !== 0) {
+        wanted.dropSlot(depth, i);
+      } else {
+        regs.set(place, W_PRECISE, 1);
+        fresh = true;
+      }
+    }
+    if (env.log.verbose) {
+      const text = frameText(env, state, depth, true);
+      env.log.line(
+        env.legacy
+          ? `parent ${fresh ? "didn't have" : 'already had'} regs=${(before >>> 0).toString(16)} stack=${beforeSlots} marks:${text}`
+          : `mark_precise: frame${depth}: parent state regs=${wanted.regsText(depth)} stack=${wanted.slotsText(depth)}: ${text}`,
+        env.insn,
+        LOG_LEVEL2,
+      );
+    }
+  }
+  return fresh;
+}
+
+/** The walk lost track: every scalar of every state on the path counts as precise. */
+function markAll(env: Env): void {
+  const { regs, mem, log } = env;
+  if (log.verbose && !env.legacy) {
+    log.line(
+      `mark_precise: frame${env.state.frames.length - 1}: falling back to forcing all scalars precise`,
+      env.insn,
+      LOG_LEVEL2,
+    );
+  }
+  for (let state: State | null = env.state.parent; state !== null; state = state.parent) {
+    state.frames.forEach((frame, depth) => {
+      for (let i = 0; i < 10; i++) {
+        const reg = regAddress(frame, i);
+        if (!regs.isScalar(reg) || regs.get(reg, W_PRECISE) !== 0) continue;
+        regs.set(reg, W_PRECISE, 1);
+        if (log.verbose && !env.legacy) {
+          log.line(`force_precise: frame${depth}: forcing r${i} to be precise`, env.insn, LOG_LEVEL2);
+        }
+      }
+      const slots = env.frames.slots(frame);
+      for (let i = 0; i < slots; i++) {
+        const place = slotAddress(frame, i);
+        if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL || !regs.isScalar(place)) continue;
+        if (regs.get(place, W_PRECISE) !== 0) continue;
+        regs.set(place, W_PRECISE, 1);
+        if (log.verbose && !env.legacy) {
+          const text = `force_precise: frame${depth}: forcing fp-${(i + 1) * SLOT_BYTES} to be precise`;
+          log.line(text, env.insn, LOG_LEVEL2);
+        }
+      }
+    });
+  }
+}
+
+function walk(env: Env, wanted: Wanted): void {
+  let state = env.state;
+  let last = env.insn;
+  let after = -1;
+  let skip = true;
+  for (;;) {
+    const first = state.firstInsn;
+    if (env.log.verbose) {
+      env.log.line(
+        env.legacy
+          ? `last_idx ${last} first_idx ${first}`
+          : `mark_precise: frame${wanted.frame}: last_idx ${last} first_idx ${first} subseq_idx ${after} `,
+        env.insn,
+        LOG_LEVEL2,
+      );
+    }
+    if (last < 0) return markEntry(env, state, wanted);
+    const { history } = state;
+    let remaining = history.length;
+    for (let at = last; ;) {
+      if (skip) {
+        skip = false;
+      } else {
+        const entry = remaining > 0 && history[remaining - 1].insn === at ? history[remaining - 1] : null;
+        if (step(env, at, after, entry, wanted) === UNSUPPORTED) return markAll(env);
+        if (wanted.empty) return;
+      }
+      after = at;
+      if (at === first && (remaining === 0 || (remaining === 1 && history[0].insn === at))) break;
+      if (remaining > 0 && history[remaining - 1].insn === at) at = history[--remaining].previous;
+      else at--;
+      if (at < 0) return markAll(env);
+    }
+    const parent = state.parent;
+    if (parent === null) break;
+    const fresh = markState(env, parent, wanted);
+    if (wanted.empty || (env.legacy && !fresh)) return;
+    after = first;
+    last = parent.lastInsn;
+    state = parent;
+  }
+  if (!wanted.empty) markAll(env);
+}
+
+/** The walk reached the entry of a global subprogram: its arguments. */
+function markEntry(env: Env, state: State, wanted: Wanted): void {
+  if (wanted.frame !== 0 || !wanted.noSlots || (wanted.regs[0] & ~ARGUMENTS) !== 0) return markAll(env);
+  for (let i = 1; i <= 5; i++) {
+    if (!wanted.has(i)) continue;
+    const reg = regAddress(state.frames[0], i);
+    if (env.regs.isScalar(reg)) env.regs.set(reg, W_PRECISE, 1);
+  }
+}
+
+/** The exact value of a scalar register matters: marks where it came from, back through the path. */
+export function markPrecise(env: Env, regno: number): void {
+  if (!env.privileged) return;
+  if (!env.regs.isScalar(env.reg(regno))) return;
+  const wanted = new Wanted();
+  wanted.frame = env.state.frames.length - 1;
+  wanted.add(regno);
+  walk(env, wanted);
+}
+
+/** A path met a state that was proved with precise scalars: those of this path are precise too. */
+export function propagatePrecision(env: Env, old: State): void {
+  if (!env.privileged) return;
+  const { regs, mem } = env;
+  const wanted = new Wanted();
+  wanted.frame = env.state.frames.length - 1;
+  for (let depth = old.frames.length - 1; depth >= 0; depth--) {
+    const frame = old.frames[depth];
+    const names: string[] = [];
+    for (let i = 0; i < 10; i++) {
+      const reg = regAddress(frame, i);
+      if (!regs.isScalar(reg) || regs.get(reg, W_PRECISE) === 0 || (regs.get(reg, W_LIVE) & 3) === 0)
+        continue;
+      wanted.regs[depth] |= 1 << i;
+      names.push(`r${i}`);
+    }
+    const slots = env.frames.slots(frame);
+    for (let i = 0; i < slots; i++) {
+      const place = slotAddress(frame, i);
+      if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL || !regs.isScalar(place)) continue;
+      if (regs.get(place, W_PRECISE) === 0 || (regs.get(place, W_LIVE) & 3) === 0) continue;
+      wanted.addSlot(depth, i);
+      names.push(`fp-${(i + 1) * SLOT_BYTES}`);
+    }
+    if (env.log.verbose && names.length > 0) {
+      if (env.legacy) for (const name of names) env.log.line(`propagating ${name}`, env.insn, LOG_LEVEL2);
+      else env.log.line(`frame ${depth}: propagating ${names.join(',')}`, env.insn, LOG_LEVEL2);
+    }
+  }
+  if (!wanted.empty) walk(env, wanted);
+}
+
+/** Whoever needs precision in the state just stored has to ask for it anew. */
+export function forgetPrecision(env: Env, state: State): void {
+  const { regs, mem } = env;
+  for (const frame of state.frames) {
+    for (let i = 0; i < 10; i++) {
+      const reg = regAddress(frame, i);
+      if (regs.isScalar(reg)) regs.set(reg, W_PRECISE, 0);
+    }
+    const slots = env.frames.slots(frame);
+    for (let i = 0; i < slots; i++) {
+      if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL) continue;
+      const place = slotAddress(frame, i);
+      if (regs.isScalar(place)) regs.set(place, W_PRECISE, 0);
+    }
+  }
+}

@@ -1,0 +1,262 @@
+import {
+  FRAME_CALLSITE,
+  LIVE_DONE,
+  LIVE_READ,
+  LIVE_READ64,
+  REG_LIVE,
+  REG_PARENT,
+} from '../../assembly/layout/verifier.js';
+import type { HostAddress, InsnIndex } from '../quantities.js';
+import { loopEntryOf, updateLoopEntry } from './branch-stack.js';
+import { callsCallback } from './call/callback-kinds.js';
+import { isIterNext, iterIsActive, iterDepthsDiffer } from './call/iterators.js';
+import { Exactness, mayLoop, statesEqual } from './compare-states.js';
+import type { Env, Explored } from './env.js';
+import { frameText } from './log-text.js';
+import { forgetPrecision, propagatePrecision, pushHistory } from './precision.js';
+import { W_LIVE } from './registers.js';
+import { type State, kindAddress, regAddress, slotAddress } from './state.js';
+import { Errno, VerifierError } from './verifier-error.js';
+
+const MIN_JUMPS = 2;
+const MIN_INSNS = 8;
+const LOOP_JUMPS = 20;
+const LOOP_INSNS = 100;
+const MAX_HISTORY = 40;
+const UNPRIVILEGED_STATES = 64;
+/** Misses per hit after which a stored state is dropped, and the same for loop checkpoints. */
+const MISSES = 3;
+const LOOP_MISSES = 64;
+const MAY_GOTO = 0xe5;
+
+function callsite(env: Env, state: State): number {
+  return env.frames.get(state.frame, FRAME_CALLSITE);
+}
+
+function sameCallsites(env: Env, a: State, b: State): boolean {
+  if (a.frames.length !== b.frames.length) return false;
+  return a.frames.every(
+    (frame, i) => env.frames.get(frame, FRAME_CALLSITE) === env.frames.get(b.frames[i], FRAME_CALLSITE),
+  );
+}
+
+/** A proved state keeps only what it read: the rest never mattered. */
+function clean(env: Env, state: State): void {
+  const { regs, mem } = env;
+  const first = regAddress(state.frames[0], 0);
+  if ((regs.get(first, W_LIVE) & LIVE_DONE) !== 0) return;
+  for (const frame of state.frames) {
+    for (let i = 0; i < 10; i++) {
+      const reg = regAddress(frame, i);
+      const live = regs.get(reg, W_LIVE);
+      regs.set(reg, W_LIVE, live | LIVE_DONE);
+      if ((live & LIVE_READ) === 0) regs.setNotInit(reg);
+    }
+    const slots = env.frames.slots(frame);
+    for (let i = 0; i < slots; i++) {
+      const place = slotAddress(frame, i);
+      const live = regs.get(place, W_LIVE);
+      regs.set(place, W_LIVE, live | LIVE_DONE);
+      if ((live & LIVE_READ) !== 0) continue;
+      regs.setNotInit(place);
+      mem.bytes.fill(0, kindAddress(frame, i, 0), kindAddress(frame, i, 8));
+    }
+  }
+}
+
+function inOpenLoop(state: State): boolean {
+  const entry = loopEntryOf(state);
+  return entry !== null && entry.branches > 0;
+}
+
+function propagateReg(env: Env, from: HostAddress, to: HostAddress): void {
+  const { regs } = env;
+  const have = regs.get(to, W_LIVE) & LIVE_READ;
+  const want = regs.get(from, W_LIVE) & LIVE_READ;
+  if (have === LIVE_READ64 || want === 0 || have === want) return;
+  const marked = env.mem.domain.liveMarkRead(from, to, want);
+  if (marked > env.longestMark) env.longestMark = marked;
+}
+
+/** What the proved state read is read from here on as well. */
+function propagateLiveness(env: Env, old: State): void {
+  const top = old.frames.length - 1;
+  for (let depth = top; depth >= 0; depth--) {
+    const from = old.frames[depth];
+    const to = env.state.frames[depth];
+    for (let i = depth < top ? 6 : 0; i < 10; i++) propagateReg(env, regAddress(from, i), regAddress(to, i));
+    const slots = Math.min(env.frames.slots(from), env.frames.slots(to));
+    for (let i = 0; i < slots; i++) propagateReg(env, slotAddress(from, i), slotAddress(to, i));
+  }
+}
+
+function failLoop(env: Env, old: State): never {
+  const message = `infinite loop detected at insn ${env.insn}`;
+  env.say(message);
+  if (!env.legacy) {
+    const depth = env.state.frames.length - 1;
+    env.say(`cur state:${frameText(env, env.state, depth, true)}`);
+    env.say(`old state:${frameText(env, old, depth, true)}`);
+  }
+  throw new VerifierError(Errno.EINVAL, message, env.insn, env.log.lines);
+}
+
+/** On a loop's way back: whether the loop's state has been met already. `null` = go on comparing. */
+function meetLoop(env: Env, old: State): 'hit' | 'miss' {
+  const { state, insn } = env;
+  if (env.legacy) {
+    if (mayLoop(env, old, state) && statesEqual(env, old, state, Exactness.NOT_EXACT)) failLoop(env, old);
+    return 'miss';
+  }
+  if (isIterNext(env, insn)) {
+    if (statesEqual(env, old, state, Exactness.RANGE_WITHIN) && iterIsActive(env)) {
+      updateLoopEntry(state, old);
+      return 'hit';
+    }
+    return 'miss';
+  }
+  if (env.code.opcode[insn] === MAY_GOTO) {
+    const deeper = old.mayGotoDepth !== state.mayGotoDepth;
+    if (deeper && statesEqual(env, old, state, Exactness.RANGE_WITHIN)) {
+      updateLoopEntry(state, old);
+      return 'hit';
+    }
+  }
+  if (callsCallback(env, insn)) {
+    return statesEqual(env, old, state, Exactness.RANGE_WITHIN) ? 'hit' : 'miss';
+  }
+  if (
+    mayLoop(env, old, state) &&
+    statesEqual(env, old, state, Exactness.EXACT) &&
+    !iterDepthsDiffer(env, old, state) &&
+    old.mayGotoDepth === state.mayGotoDepth &&
+    old.callbackUnroll === state.callbackUnroll
+  ) {
+    failLoop(env, old);
+  }
+  return 'miss';
+}
+
+function remember(env: Env, list: Explored[]): void {
+  const { state, frames } = env;
+  env.totalStates++;
+  env.liveStates++;
+  if (env.liveStates > env.peakStates) env.peakStates = env.liveStates;
+  env.previousJumps = env.jumps;
+  env.previousProcessed = env.processed;
+  if (env.privileged) forgetPrecision(env, state);
+  const stored = frames.copyState(state, true);
+  stored.insn = env.insn;
+  stored.branches = 1;
+  state.parent = stored;
+  state.firstInsn = env.insn;
+  state.depth = stored.depth + 1;
+  state.history = [];
+  state.loopEntry = null;
+  env.historyEntry = null;
+  list.push({ state: stored, callsite: callsite(env, state), hits: 0, misses: 0 });
+  connect(env, state, stored);
+}
+
+/** Marks of the current path go to the stored state from now on. */
+function connect(env: Env, state: State, stored: State): void {
+  const w = env.mem.words;
+  const top = state.frames.length - 1;
+  for (let depth = 0; depth <= top; depth++) {
+    const frame = state.frames[depth];
+    const parent = stored.frames[depth];
+    for (let i = 0; i < 10; i++) {
+      const reg = regAddress(frame, i);
+      if (depth === top || i >= 6) w[(reg + REG_PARENT) >> 2] = regAddress(parent, i);
+      w[(reg + REG_LIVE) >> 2] = 0;
+    }
+    const slots = env.frames.slots(frame);
+    for (let i = 0; i < slots; i++) {
+      const place = slotAddress(frame, i);
+      w[(place + REG_PARENT) >> 2] = slotAddress(parent, i);
+      w[(place + REG_LIVE) >> 2] = 0;
+    }
+  }
+}
+
+/**
+ * At a point where paths meet: true when what follows was proved before. Otherwise the current state may be stored
+ * for later comparison.
+ */
+export function isStateVisited(env: Env): boolean {
+  const { insn, state } = env;
+  const list = listAt(env, insn);
+  const forced =
+    env.program.forceCheckpoint[insn] !== 0 || (!env.legacy && state.history.length > MAX_HISTORY);
+  let add = !env.legacy && forced;
+  if (env.jumps - env.previousJumps >= MIN_JUMPS && env.processed - env.previousProcessed >= MIN_INSNS) {
+    add = true;
+  }
+  for (const one of list) {
+    if (one.state.branches > 0 || !sameCallsites(env, one.state, state)) continue;
+    if (!inOpenLoop(one.state)) clean(env, one.state);
+  }
+  const site = callsite(env, state);
+  let stored = 0;
+  for (let i = 0; i < list.length; i++) {
+    const one = list[i];
+    if (one.callsite !== site) continue;
+    stored++;
+    if (one.state.branches > 0) {
+      if (meetLoop(env, one.state) === 'hit') return hit(env, one);
+      const early =
+        env.jumps - env.previousJumps < LOOP_JUMPS && env.processed - env.previousProcessed < LOOP_INSNS;
+      if (!(forced && !env.legacy) && early) add = false;
+    } else {
+      const open = inOpenLoop(one.state);
+      const how = open ? Exactness.RANGE_WITHIN : Exactness.NOT_EXACT;
+      if (statesEqual(env, one.state, state, how)) {
+        const entry = loopEntryOf(one.state);
+        if (open && entry !== null) updateLoopEntry(state, entry);
+        return hit(env, one);
+      }
+    }
+    if (!add) continue;
+    one.misses++;
+    const allowed = env.program.forceCheckpoint[insn] !== 0 && one.state.branches > 0 ? LOOP_MISSES : MISSES;
+    if (one.misses > one.hits * allowed + allowed) {
+      list.splice(i--, 1);
+      env.liveStates--;
+      env.dropped.push(one.state);
+    }
+  }
+  if (stored > env.maxStatesPerInsn) env.maxStatesPerInsn = stored;
+  if (!env.privileged && stored > UNPRIVILEGED_STATES) return false;
+  if (!add) return false;
+  remember(env, list);
+  freeDropped(env);
+  return false;
+}
+
+function hit(env: Env, one: Explored): boolean {
+  one.hits++;
+  propagateLiveness(env, one.state);
+  if (env.program.jumpPoint[env.insn] !== 0) pushHistory(env, -1, 0, null);
+  propagatePrecision(env, one.state);
+  return true;
+}
+
+/** States dropped from the lists are freed once nothing of them is on a path. */
+function freeDropped(env: Env): void {
+  if (env.dropped.length < 64) return;
+  const kept: State[] = [];
+  for (const state of env.dropped) {
+    if (state.branches > 0 || state.usedAsLoopEntry) kept.push(state);
+    else env.frames.freeState(state);
+  }
+  env.dropped = kept;
+}
+
+function listAt(env: Env, insn: InsnIndex): Explored[] {
+  let list = env.explored.get(insn);
+  if (list === undefined) {
+    list = [];
+    env.explored.set(insn, list);
+  }
+  return list;
+}

@@ -1,0 +1,62 @@
+import type { Env } from './env.js';
+import { W_ID, W_REF, W_TYPE } from './registers.js';
+import { RegType, TypeFlag, baseType } from './reg-type.js';
+import type { State } from './state.js';
+import { forEachPlace } from './stack.js';
+
+/** Notes a resource that the instruction acquired; its id. */
+export function acquireReference(env: Env): number {
+  const id = env.newId();
+  const { state } = env;
+  state.references = [...state.references, { id, insn: env.insn, frame: state.frames.length - 1 }];
+  return id;
+}
+
+/** Forgets a resource; false when it is not held. */
+export function dropReference(state: State, id: number): boolean {
+  const kept = state.references.filter((ref) => ref.id !== id);
+  const found = kept.length !== state.references.length;
+  state.references = kept;
+  return found;
+}
+
+/** Gives a resource back: every pointer to it dies. False when it is not held. */
+export function releaseReference(env: Env, id: number): boolean {
+  if (!dropReference(env.state, id)) return false;
+  const { regs } = env;
+  forEachPlace(env, (reg) => {
+    if (regs.get(reg, W_REF) !== id) return;
+    if (env.legacy && !env.privileged) regs.setNotInit(reg);
+    else regs.setUnknown(reg);
+  });
+  return true;
+}
+
+/** Pointers into packet data are stale after the packet changed. */
+export function clearPacketPointers(env: Env): void {
+  const { regs } = env;
+  forEachPlace(env, (reg) => {
+    const base = baseType(regs.type(reg));
+    const packet = base === RegType.PACKET || base === RegType.PACKET_META || base === RegType.PACKET_END;
+    if (packet) regs.setUnknown(reg);
+  });
+}
+
+/** Pointers that were only valid inside the RCU section that ends. */
+export function endRcuPointers(env: Env): void {
+  const { regs } = env;
+  forEachPlace(env, (reg) => {
+    const type = regs.type(reg);
+    if ((type & TypeFlag.MEM_RCU) === 0) return;
+    regs.set(reg, W_TYPE, (type & ~(TypeFlag.MEM_RCU | TypeFlag.MAYBE_NULL)) | TypeFlag.PTR_UNTRUSTED);
+    if ((type & TypeFlag.MAYBE_NULL) !== 0) regs.set(reg, W_ID, 0);
+  });
+}
+
+/** Non-owning references die with the lock that guards them. */
+export function endNonOwning(env: Env): void {
+  const { regs } = env;
+  forEachPlace(env, (reg) => {
+    if ((regs.type(reg) & TypeFlag.NON_OWN_REF) !== 0) regs.setUnknown(reg);
+  });
+}

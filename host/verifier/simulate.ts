@@ -1,0 +1,230 @@
+import type { InsnIndex } from '../quantities.js';
+import { finishPath } from './branch-stack.js';
+import { functionArguments, setGlobalArguments } from './call/global-functions.js';
+import { disassembleAt } from './disasm-names.js';
+import { Env } from './env.js';
+import type { InsnAux } from './insn-aux.js';
+import { step } from './insn.js';
+import type { KernelView } from './kernel-view.js';
+import { LOG_LEVEL1, LOG_LEVEL2, type LogRecord } from './log.js';
+import { printChanges } from './log-state.js';
+import { frameText } from './log-text.js';
+import type { VerifyOptions } from './options.js';
+import type { Prepared } from './prepared.js';
+import { pushHistory } from './precision.js';
+import { isStateVisited } from './prune.js';
+import { RegType } from './reg-type.js';
+import { checkStackDepth } from './stack-depth.js';
+import { MAIN_CALLSITE, State, regAddress } from './state.js';
+import { enterFrame, touchAll } from './subprog.js';
+import { Errno, VerifierError } from './verifier-error.js';
+
+const MAX_INSNS = 1_000_000;
+
+/** Counters of the closing line. */
+export interface SimulationStats {
+  readonly processed: number;
+  readonly maxStatesPerInsn: number;
+  readonly totalStates: number;
+  readonly peakStates: number;
+  readonly longestMarkRead: number;
+}
+
+/** What the simulation found about an accepted program. */
+export interface SimulationResult {
+  readonly aux: InsnAux;
+  /** Bytes of stack each subprogram uses, not rounded. */
+  readonly stackDepth: Int32Array;
+  readonly verifiedInsns: number;
+  readonly stats: SimulationStats;
+  /** Some instruction stores into packet data. */
+  readonly writesPacket: boolean;
+  /** The program calls bpf_throw. */
+  readonly usesThrow: boolean;
+  readonly log: readonly LogRecord[];
+}
+
+function printState(env: Env, from: InsnIndex, to: InsnIndex): void {
+  if (!env.log.verbose) return;
+  env.log.line('', to, LOG_LEVEL2);
+  const text = frameText(env, env.state, env.state.frames.length - 1, true);
+  env.log.line(`from ${from} to ${to}:${text}`, to, LOG_LEVEL2);
+}
+
+function printSafe(env: Env, from: InsnIndex, jumped: boolean): void {
+  if (env.log.level === 0) return;
+  if (jumped) {
+    env.log.line('', env.insn, LOG_LEVEL1);
+    env.log.line(`from ${from} to ${env.insn}: safe`, env.insn, LOG_LEVEL1);
+  } else {
+    env.log.line(`${env.insn}: safe`, env.insn, LOG_LEVEL1);
+  }
+}
+
+/** The next queued path becomes the current one; false when none is left. */
+function nextPath(env: Env): boolean {
+  const old = env.state;
+  finishPath(old);
+  env.frames.freeState(old);
+  const pending = env.stack.pop();
+  if (pending === undefined) return false;
+  env.enter(pending.state);
+  env.insn = pending.insn;
+  env.previous = pending.previous;
+  return true;
+}
+
+/** Explores every path of one function from its current state on. */
+function explore(env: Env): void {
+  const { program, log, aux } = env;
+  let jumped = false;
+  for (;;) {
+    const at = env.insn;
+    env.historyEntry = null;
+    if (at >= env.count) env.fail(Errno.EFAULT, `invalid insn idx ${at} insn_cnt ${env.count}`);
+    if (++env.processed > MAX_INSNS) {
+      env.fail(Errno.E2BIG, `BPF program is too large. Processed ${env.processed} insn`);
+    }
+    env.state.lastInsn = env.previous;
+    if (program.prunePoint[at] !== 0 && isStateVisited(env)) {
+      printSafe(env, env.previous, jumped);
+      touchAll(env);
+      if (!nextPath(env)) return;
+      jumped = true;
+      continue;
+    }
+    if (program.jumpPoint[at] !== 0) pushHistory(env, -1, 0, null);
+    if (log.verbose) {
+      if (jumped) printState(env, env.previous, at);
+      if (env.touchedRegs !== 0 || env.touchedSlots.size > 0) printChanges(env, at);
+      log.instruction(disassembleAt(env, at), at);
+    }
+    jumped = false;
+    aux.seen[at] = 1;
+    const next = step(env, at);
+    if (next === STEP_END) {
+      touchAll(env);
+      if (!nextPath(env)) return;
+      jumped = true;
+      continue;
+    }
+    env.previous = at;
+    if (next < 0) {
+      env.insn = -next - 2;
+      jumped = true;
+    } else {
+      env.insn = next;
+    }
+  }
+}
+
+/** Results of a step other than the next instruction: the path ends; a return to insn n is -n - 2. */
+export const STEP_END = -1;
+
+function clearExplored(env: Env): void {
+  for (const list of env.explored.values()) for (const one of list) env.frames.freeState(one.state);
+  env.explored.clear();
+  for (const pending of env.stack) env.frames.freeState(pending.state);
+  env.stack.length = 0;
+  for (const state of env.dropped) env.frames.freeState(state);
+  env.dropped = [];
+}
+
+/** Simulates one function from its start: the main program, or a global function for any arguments. */
+function simulateFunction(env: Env, subprogram: number): void {
+  const state = new State();
+  state.branches = 1;
+  env.state = state;
+  env.subprogram = subprogram;
+  env.insn = env.program.subprograms[subprogram].start;
+  env.previous = -1;
+  env.previousJumps = 0;
+  env.previousProcessed = 0;
+  env.jumps = 0;
+  env.frame = enterFrame(env, state, subprogram, MAIN_CALLSITE);
+  touchAll(env);
+  if (subprogram === 0) {
+    env.regs.setPointer(regAddress(env.frame, 1), RegType.CTX);
+  } else {
+    const args = functionArguments(env, subprogram);
+    if (args === null) {
+      env.fail(Errno.EFAULT, 'Global functions need valid BTF');
+    }
+    setGlobalArguments(env, args);
+  }
+  explore(env);
+  clearExplored(env);
+}
+
+function simulateGlobals(env: Env): void {
+  const { subprograms } = env.program;
+  const done = new Set<number>([0]);
+  for (;;) {
+    const next = subprograms.findIndex(
+      (one, i) => one.isGlobal && !done.has(i) && (env.legacy || env.calledGlobals.has(i)),
+    );
+    if (next < 0) return;
+    done.add(next);
+    if (env.log.level > 0 && !env.legacy) {
+      env.log.line(`Validating ${subprograms[next].name}() func#${next}...`, subprograms[next].start);
+    } else if (env.log.level > 0) {
+      env.log.line(`Validating ${subprograms[next].name}() func#${next}...`, subprograms[next].start);
+    }
+    simulateFunction(env, next);
+    if (env.log.level > 0) {
+      const name = env.legacy ? '' : ` ('${subprograms[next].name}')`;
+      env.log.line(
+        `Func#${next}${name} is safe for any args that match its prototype`,
+        subprograms[next].start,
+      );
+    }
+  }
+}
+
+/** Closing line of a verification's log. */
+export function statsText(stats: SimulationStats): string {
+  return (
+    `processed ${stats.processed} insns (limit ${MAX_INSNS}) max_states_per_insn ${stats.maxStatesPerInsn} ` +
+    `total_states ${stats.totalStates} peak_states ${stats.peakStates} mark_read ${stats.longestMarkRead}`
+  );
+}
+
+function statsOf(env: Env): SimulationStats {
+  return {
+    processed: env.processed,
+    maxStatesPerInsn: env.maxStatesPerInsn,
+    totalStates: env.totalStates,
+    peakStates: env.peakStates,
+    longestMarkRead: env.longestMark,
+  };
+}
+
+/**
+ * Simulates a program on every path.
+ *
+ * @throws VerifierError with the kernel's errno and message when the program is refused.
+ */
+export function simulate(program: Prepared, kernel: KernelView, options: VerifyOptions): SimulationResult {
+  const env = new Env(program, kernel, options);
+  try {
+    if (env.legacy) simulateGlobals(env);
+    simulateFunction(env, 0);
+    if (!env.legacy) simulateGlobals(env);
+    checkStackDepth(env);
+    const stats = statsOf(env);
+    return {
+      aux: env.aux,
+      stackDepth: env.stackDepth,
+      verifiedInsns: env.processed,
+      stats,
+      writesPacket: env.seenDirectWrite,
+      usesThrow: env.usesThrow,
+      log: env.log.lines,
+    };
+  } catch (error) {
+    if (error instanceof VerifierError) env.log.line(statsText(statsOf(env)), env.insn);
+    throw error;
+  } finally {
+    env.mem.dispose();
+  }
+}

@@ -1,0 +1,187 @@
+import {
+  FRAME_CALLBACK_DEPTH,
+  FRAME_CALLSITE,
+  FRAME_FLAGS,
+  FRAME_HEADER,
+  FRAME_NO,
+  FRAME_REGS,
+  FRAME_ROOM,
+  FRAME_SLOTS,
+  FRAME_STACK,
+  FRAME_SUBPROGRAM,
+  REG_SIZE,
+  SLOT_KINDS,
+  SLOT_SIZE,
+} from '../../assembly/layout/verifier.js';
+import type { VerifierMemory } from '../core/verifier.js';
+import type { HostAddress, InsnIndex } from '../quantities.js';
+
+/** A resource the program holds and must give back. */
+export interface Reference {
+  readonly id: number;
+  readonly insn: InsnIndex;
+  readonly frame: number;
+}
+
+/** The spin lock that is held: the object's id and what it lies in. */
+export interface HeldLock {
+  readonly id: number;
+  readonly where: number;
+}
+
+/** One step of the path since the state's start: where control arrived from, and what the step touched. */
+export interface HistoryEntry {
+  readonly insn: InsnIndex;
+  readonly previous: InsnIndex;
+  /** Stack slot touched: -1 = none. */
+  slot: number;
+  frame: number;
+  /** Scalars linked at a conditional jump; null = none. */
+  linked: readonly LinkedPlace[] | null;
+}
+
+/** A register (slot < 0) or stack slot that carries a linked scalar. */
+export interface LinkedPlace {
+  readonly frame: number;
+  readonly reg: number;
+  readonly slot: number;
+}
+
+export const MAIN_CALLSITE = -1;
+const ROOMS = [0, 2, 4, 8, 16, 32, 64, 128];
+
+/** Everything known at one point of a path: frames in linear memory, the rest here. */
+export class State {
+  frames: HostAddress[] = [];
+  parent: State | null = null;
+  /** Paths through this state that are not finished. */
+  branches = 0;
+  insn: InsnIndex = 0;
+  firstInsn: InsnIndex = 0;
+  lastInsn: InsnIndex = 0;
+  history: HistoryEntry[] = [];
+  references: Reference[] = [];
+  lock: HeldLock | null = null;
+  rcuDepth = 0;
+  preemptDepth = 0;
+  inSleepable = false;
+  speculative = false;
+  loopEntry: State | null = null;
+  depth = 0;
+  mayGotoDepth = 0;
+  callbackUnroll = 0;
+  usedAsLoopEntry = false;
+  freed = false;
+
+  get frame(): HostAddress {
+    return this.frames[this.frames.length - 1];
+  }
+}
+
+export const regAddress = (frame: HostAddress, reg: number): HostAddress =>
+  frame + FRAME_REGS + reg * REG_SIZE;
+export const slotAddress = (frame: HostAddress, slot: number): HostAddress =>
+  frame + FRAME_STACK + slot * SLOT_SIZE;
+export const kindAddress = (frame: HostAddress, slot: number, byte: number): HostAddress =>
+  frame + FRAME_STACK + slot * SLOT_SIZE + SLOT_KINDS + byte;
+
+/** Frames of states: made, grown, copied and freed in linear memory. */
+export class Frames {
+  constructor(private readonly mem: VerifierMemory) {}
+
+  get(frame: HostAddress, field: number): number {
+    return this.mem.words[(frame + field) >> 2];
+  }
+
+  set(frame: HostAddress, field: number, value: number): void {
+    this.mem.words[(frame + field) >> 2] = value;
+  }
+
+  number(frame: HostAddress): number {
+    return this.get(frame, FRAME_NO);
+  }
+
+  slots(frame: HostAddress): number {
+    return this.get(frame, FRAME_SLOTS);
+  }
+
+  create(number: number, subprogram: number, callsite: InsnIndex): HostAddress {
+    const frame = this.mem.alloc(FRAME_STACK);
+    this.mem.zero(frame, FRAME_STACK);
+    this.set(frame, FRAME_NO, number);
+    this.set(frame, FRAME_SUBPROGRAM, subprogram);
+    this.set(frame, FRAME_CALLSITE, callsite);
+    return frame;
+  }
+
+  copy(frame: HostAddress): HostAddress {
+    const room = this.get(frame, FRAME_ROOM);
+    const to = this.mem.alloc(FRAME_STACK + room * SLOT_SIZE);
+    this.mem.copy(to, frame, FRAME_STACK + this.slots(frame) * SLOT_SIZE);
+    return to;
+  }
+
+  free(frame: HostAddress): void {
+    this.mem.free(frame, FRAME_STACK + this.get(frame, FRAME_ROOM) * SLOT_SIZE);
+  }
+
+  /** The frame with at least `slots` slots in use: itself, or a larger copy that replaces it. */
+  grow(frame: HostAddress, slots: number): HostAddress {
+    const used = this.slots(frame);
+    if (slots <= used) return frame;
+    let at = frame;
+    if (slots > this.get(frame, FRAME_ROOM)) {
+      const room = ROOMS.find((size) => size >= slots) ?? slots;
+      at = this.mem.alloc(FRAME_STACK + room * SLOT_SIZE);
+      this.mem.copy(at, frame, FRAME_STACK + used * SLOT_SIZE);
+      this.free(frame);
+      this.set(at, FRAME_ROOM, room);
+    }
+    this.mem.zero(slotAddress(at, used), (slots - used) * SLOT_SIZE);
+    this.set(at, FRAME_SLOTS, slots);
+    return at;
+  }
+
+  flags(frame: HostAddress): number {
+    return this.get(frame, FRAME_FLAGS);
+  }
+
+  addFlags(frame: HostAddress, flags: number): void {
+    this.set(frame, FRAME_FLAGS, this.flags(frame) | flags);
+  }
+
+  callbackDepth(frame: HostAddress): number {
+    return this.get(frame, FRAME_CALLBACK_DEPTH);
+  }
+
+  /** A copy of a state: own frames, shared immutable parts, history copied. */
+  copyState(from: State, withHistory: boolean): State {
+    const to = new State();
+    to.frames = from.frames.map((frame) => this.copy(frame));
+    to.parent = from.parent;
+    to.insn = from.insn;
+    to.firstInsn = from.firstInsn;
+    to.lastInsn = from.lastInsn;
+    to.history = withHistory ? from.history.slice() : [];
+    to.references = from.references;
+    to.lock = from.lock;
+    to.rcuDepth = from.rcuDepth;
+    to.preemptDepth = from.preemptDepth;
+    to.inSleepable = from.inSleepable;
+    to.speculative = from.speculative;
+    to.loopEntry = from.loopEntry;
+    to.depth = from.depth;
+    to.mayGotoDepth = from.mayGotoDepth;
+    to.callbackUnroll = from.callbackUnroll;
+    return to;
+  }
+
+  freeState(state: State): void {
+    if (state.freed) return;
+    for (const frame of state.frames) this.free(frame);
+    state.freed = true;
+  }
+}
+
+/** Bytes of a frame that describe the call, compared and copied as a whole. */
+export const FRAME_HEADER_BYTES = FRAME_HEADER;

@@ -1,0 +1,43 @@
+import { SLOT_SPILL } from '../../assembly/layout/verifier.js';
+import type { HostAddress, InsnIndex } from '../quantities.js';
+import type { Env } from './env.js';
+import { W_PRECISE } from './registers.js';
+import { type State, kindAddress, regAddress, slotAddress } from './state.js';
+
+/** The nearest stored state of the path at this instruction with the same frames; null = first time round. */
+export function previousRound(env: Env, at: InsnIndex): State | null {
+  const { state } = env;
+  for (let one = state.parent; one !== null; one = one.parent) {
+    if (one.insn === at && one.frames.length === state.frames.length) return one;
+  }
+  return null;
+}
+
+function widen(env: Env, old: HostAddress, cur: HostAddress): void {
+  const { regs } = env;
+  if (!regs.isScalar(old) || !regs.isScalar(cur)) return;
+  if (regs.get(old, W_PRECISE) !== 0 || regs.get(cur, W_PRECISE) !== 0) return;
+  if (env.mem.domain.recordEqual(old, cur, 64) === 1) return;
+  regs.setUnknown(cur);
+}
+
+/** Scalars that differ between rounds of a loop and that nothing needed exactly are forgotten. */
+export function widenScalars(env: Env, old: State, cur: State): void {
+  cur.frames.forEach((frame, depth) => {
+    const before = old.frames[depth];
+    for (let i = 0; i < 11; i++) widen(env, regAddress(before, i), regAddress(frame, i));
+    const slots = Math.min(env.frames.slots(frame), env.frames.slots(before));
+    for (let i = 0; i < slots; i++) {
+      const spilled =
+        env.mem.bytes[kindAddress(frame, i, 7)] === SLOT_SPILL &&
+        env.mem.bytes[kindAddress(before, i, 7)] === SLOT_SPILL;
+      if (spilled) widen(env, slotAddress(before, i), slotAddress(frame, i));
+    }
+  });
+}
+
+/** Widens a state that is about to go round a loop headed by instruction `at` again. */
+export function widenForLoop(env: Env, at: InsnIndex, cur: State): void {
+  const before = previousRound(env, at);
+  if (before !== null) widenScalars(env, before, cur);
+}
