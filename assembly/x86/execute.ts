@@ -1,120 +1,37 @@
+// Written by scripts/cpu-loop/write.js from ops.js.
+//
 // The CPU loop: one br_table over the micro-ops of a straight run, one exit test per branch. Registers stay in linear
-// memory, so a fault finds them as struct pt_regs. Handlers stand in the order of uop.ts.
+// memory, so a fault finds them as struct pt_regs.
 //
 // A straight record steps u and continues; a branch record leaves the switch with u = end of the run just done and
 // next = where to go on. start = where that run began: the distance counts the instructions.
-import { CPU_AX, CPU_BP, CPU_CX, CPU_DX, CPU_SP, EXIT_FAULT, EXIT_MEMORY, EXIT_SLICE } from '../layout/cpu';
-import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SHIFT, VECTOR_BP, VECTOR_DE, VECTOR_UD } from '../layout/mmu';
-import { PAGE_MASK, readMiss, tlbRead, tlbWrite, writeMiss } from '../mm/tlb';
-import { branchTarget, codeLookup, outOfMemory, unfetchableOp } from './block';
-import { BUCKET_MASK, BUCKETS, RECORD_OPS, refreshCode } from './code-cache';
+import { CPU_AX, CPU_BP, CPU_DX, CPU_SP, EXIT_FAULT, EXIT_MEMORY, EXIT_SLICE } from '../layout/cpu';
+import { VECTOR_BP, VECTOR_DE, VECTOR_UD } from '../layout/mmu';
+import { readMiss, tlbRead, tlbWrite, writeMiss } from '../mm/tlb';
+import {
+  decodedFast,
+  displacement,
+  hits,
+  imm,
+  JUMP_TARGET,
+  linearOf,
+  regA,
+  regB,
+  regC,
+  setA,
+  slotFor,
+} from './access';
+import { branchTarget, codeLookup } from './block';
 import { cold, COLD_DIVIDE, COLD_DONE } from './cold';
 import { condition, FLAGS_LOGIC, FLAGS_SUB, setFlags } from './flags';
 import { divide, quotient, remainder } from './muldiv';
-import { getIp, park, REGS, setExitFault } from './state';
+import { resolve } from './resolve';
+import { park, REGS, setExitFault } from './state';
 import { badFetch, refuse, repair } from './trap';
-import {
-  OP_CALL,
-  OP_CALLG,
-  OP_RESOLVE,
-  OP_STOP,
-  U_A,
-  U_B,
-  U_C,
-  U_DISP,
-  U_IMM,
-  U_IP,
-  U_LEN,
-  U_LIVE,
-  U_OP,
-  U_TARGET,
-  UOP,
-} from './uop';
+import { U_A, U_B, U_C, U_IMM, U_IP, U_LEN, U_OP, U_TARGET, UOP } from './uop';
 
-const JUMP_TARGET: usize = 60;
-const scratch: usize = memory.data(64, 16);
-
-function regA(u: usize): u64 {
-  return load<u64>(<usize>load<u8>(u, U_A), REGS);
-}
-
-function regB(u: usize): u64 {
-  return load<u64>(<usize>load<u8>(u, U_B), REGS);
-}
-
-function regC(u: usize): u64 {
-  return load<u64>(<usize>load<u8>(u, U_C), REGS);
-}
-
-function setA(u: usize, value: u64): void {
-  store<u64>(<usize>load<u8>(u, U_A), value, REGS);
-}
-
-function imm(u: usize): u64 {
-  return load<u64>(u, U_IMM);
-}
-
-function displacement(u: usize): u64 {
-  return <u64>load<i32>(u, U_DISP);
-}
-
-function slotFor(tlb: usize, va: u64): usize {
-  return tlb + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-}
-
-function hits(slot: usize, last: u64): bool {
-  return load<u64>(slot) === (last & PAGE_MASK);
-}
-
-function linearOf(slot: usize, va: u64): usize {
-  return <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
-}
-
-/** Micro-op of a call's or return's target when it is decoded and first in its hash chain; else 0. */
-function decodedFast(ip: u64): usize {
-  const record = <usize>load<u32>(BUCKETS + ((<usize>((ip >> 12) & BUCKET_MASK)) << 2));
-  if (record === 0 || load<u64>(record) !== (ip & PAGE_MASK)) return 0;
-  return <usize>load<u32>(record + ((<usize>(ip & 4095)) << 2), RECORD_OPS);
-}
-
-/** Looks the target of a direct branch up and puts the branch in its final form; false when memory is exhausted. */
-function resolve(u: usize): bool {
-  const to = branchTarget(u);
-  let op: u32 = load<u8>(u, U_LIVE);
-  let target = codeLookup(to);
-  if (target === 0 && !outOfMemory) {
-    if (op === OP_CALL) op = OP_CALLG;
-    else target = unfetchableOp(to);
-  }
-  if (outOfMemory) return false;
-  store<u64>(u, load<u64>(u, U_IP) + load<u8>(u, U_LEN), U_IMM);
-  store<u32>(u, <u32>target, U_TARGET);
-  store<u8>(u, op, U_OP);
-  return true;
-}
-
-/** Runs about `slice` instructions from ip, past it by less than RUN_MAX; answers EXIT_*. */
-export function cpuRun(slice: u32): u32 {
-  refreshCode();
-  const u = codeLookup(getIp());
-  if (u === 0) return park(getIp(), <i32>(slice * UOP), badFetch(getIp(), getIp()));
-  return execute(u, <i32>(slice * UOP));
-}
-
-/** Runs exactly one instruction; answers EXIT_*. */
-export function cpuStep(): u32 {
-  refreshCode();
-  const u = codeLookup(getIp());
-  if (u === 0) return park(getIp(), 0, badFetch(getIp(), getIp()));
-  memory.copy(scratch, u, UOP);
-  memory.fill(scratch + UOP, 0, UOP);
-  if (load<u8>(scratch, U_OP) !== OP_RESOLVE) store<u8>(scratch, load<u8>(scratch, U_LIVE), U_OP);
-  store<u8>(scratch + UOP, OP_STOP, U_OP);
-  store<u64>(scratch + UOP, load<u64>(u, U_IP) + load<u8>(u, U_LEN), U_IP);
-  return execute(scratch, 0);
-}
-
-function execute(first: usize, budget: i32): u32 {
+/** Runs from the micro-op `first` until `budget` (bytes of micro-ops) is used up; answers EXIT_*. */
+export function execute(first: usize, budget: i32): u32 {
   let u = first;
   let start = first;
   let next: usize = 0;
@@ -122,201 +39,251 @@ function execute(first: usize, budget: i32): u32 {
   do {
     for (;;) {
       switch (load<u8>(u, U_OP)) {
+        // nop
         case 0:
           u += UOP;
           continue;
+        // mov64
         case 1:
           setA(u, regB(u));
           u += UOP;
           continue;
+        // mov32
         case 2:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
+        // movi
         case 3:
           setA(u, imm(u));
           u += UOP;
           continue;
+        // movsx8_64
         case 4:
           setA(u, <u64>(<i64>load<i8>(<usize>load<u8>(u, U_B), REGS)));
           u += UOP;
           continue;
+        // movsx16_64
         case 5:
           setA(u, <u64>(<i64>load<i16>(<usize>load<u8>(u, U_B), REGS)));
           u += UOP;
           continue;
+        // movsx32_64
         case 6:
           setA(u, <u64>(<i64>load<i32>(<usize>load<u8>(u, U_B), REGS)));
           u += UOP;
           continue;
+        // movsx8_32
         case 7:
           setA(u, <u64>(<u32>(<i32>load<i8>(<usize>load<u8>(u, U_B), REGS))));
           u += UOP;
           continue;
+        // movsx16_32
         case 8:
           setA(u, <u64>(<u32>(<i32>load<i16>(<usize>load<u8>(u, U_B), REGS))));
           u += UOP;
           continue;
+        // movzx8
         case 9:
           setA(u, <u64>load<u8>(<usize>load<u8>(u, U_B), REGS));
           u += UOP;
           continue;
+        // movzx16
         case 10:
           setA(u, <u64>load<u16>(<usize>load<u8>(u, U_B), REGS));
           u += UOP;
           continue;
+        // add64r
         case 11:
           setA(u, regA(u) + regB(u));
           u += UOP;
           continue;
+        // add32r
         case 12:
           setA(u, <u64>(<u32>(regA(u) + regB(u))));
           u += UOP;
           continue;
+        // add64i
         case 13:
           setA(u, regA(u) + imm(u));
           u += UOP;
           continue;
+        // add32i
         case 14:
           setA(u, <u64>(<u32>(regA(u) + imm(u))));
           u += UOP;
           continue;
+        // or64r
         case 15:
           setA(u, regA(u) | regB(u));
           u += UOP;
           continue;
+        // or32r
         case 16:
           setA(u, <u64>(<u32>(regA(u) | regB(u))));
           u += UOP;
           continue;
+        // or64i
         case 17:
           setA(u, regA(u) | imm(u));
           u += UOP;
           continue;
+        // or32i
         case 18:
           setA(u, <u64>(<u32>(regA(u) | imm(u))));
           u += UOP;
           continue;
+        // and64r
         case 19:
           setA(u, regA(u) & regB(u));
           u += UOP;
           continue;
+        // and32r
         case 20:
           setA(u, <u64>(<u32>(regA(u) & regB(u))));
           u += UOP;
           continue;
+        // and64i
         case 21:
           setA(u, regA(u) & imm(u));
           u += UOP;
           continue;
+        // and32i
         case 22:
           setA(u, <u64>(<u32>(regA(u) & imm(u))));
           u += UOP;
           continue;
+        // sub64r
         case 23:
           setA(u, regA(u) - regB(u));
           u += UOP;
           continue;
+        // sub32r
         case 24:
           setA(u, <u64>(<u32>(regA(u) - regB(u))));
           u += UOP;
           continue;
+        // sub64i
         case 25:
           setA(u, regA(u) - imm(u));
           u += UOP;
           continue;
+        // sub32i
         case 26:
           setA(u, <u64>(<u32>(regA(u) - imm(u))));
           u += UOP;
           continue;
+        // xor64r
         case 27:
           setA(u, regA(u) ^ regB(u));
           u += UOP;
           continue;
+        // xor32r
         case 28:
           setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
           u += UOP;
           continue;
+        // xor64i
         case 29:
           setA(u, regA(u) ^ imm(u));
           u += UOP;
           continue;
+        // xor32i
         case 30:
           setA(u, <u64>(<u32>(regA(u) ^ imm(u))));
           u += UOP;
           continue;
+        // shl64i
         case 31:
           setA(u, regB(u) << imm(u));
           u += UOP;
           continue;
+        // shl32i
         case 32:
           setA(u, <u64>((<u32>regB(u)) << (<u32>imm(u))));
           u += UOP;
           continue;
+        // shl64r
         case 33:
           setA(u, regB(u) << regC(u));
           u += UOP;
           continue;
+        // shl32r
         case 34:
           setA(u, <u64>((<u32>regB(u)) << (<u32>regC(u))));
           u += UOP;
           continue;
+        // shr64i
         case 35:
           setA(u, regB(u) >> imm(u));
           u += UOP;
           continue;
+        // shr32i
         case 36:
           setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
           u += UOP;
           continue;
+        // shr64r
         case 37:
           setA(u, regB(u) >> regC(u));
           u += UOP;
           continue;
+        // shr32r
         case 38:
           setA(u, <u64>((<u32>regB(u)) >> (<u32>regC(u))));
           u += UOP;
           continue;
+        // sar64i
         case 39:
           setA(u, <u64>((<i64>regB(u)) >> (<i64>imm(u))));
           u += UOP;
           continue;
+        // sar32i
         case 40:
           setA(u, <u64>(<u32>((<i32>regB(u)) >> (<i32>imm(u)))));
           u += UOP;
           continue;
+        // sar64r
         case 41:
           setA(u, <u64>((<i64>regB(u)) >> (<i64>regC(u))));
           u += UOP;
           continue;
+        // sar32r
         case 42:
           setA(u, <u64>(<u32>((<i32>regB(u)) >> (<i32>regC(u)))));
           u += UOP;
           continue;
+        // imul64r
         case 43:
           setA(u, regA(u) * regB(u));
           u += UOP;
           continue;
+        // imul32r
         case 44:
           setA(u, <u64>(<u32>(regA(u) * regB(u))));
           u += UOP;
           continue;
+        // imul64i
         case 45:
           setA(u, regB(u) * imm(u));
           u += UOP;
           continue;
+        // imul32i
         case 46:
           setA(u, <u64>(<u32>(regB(u) * imm(u))));
           u += UOP;
           continue;
+        // neg64
         case 47:
           setA(u, 0 - regA(u));
           u += UOP;
           continue;
+        // neg32
         case 48:
           setA(u, <u64>(<u32>(0 - regA(u))));
           u += UOP;
           continue;
+        // load8
         case 49: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -334,6 +301,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // load16
         case 50: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -351,6 +319,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // load32
         case 51: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -368,6 +337,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // load64
         case 52: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -385,6 +355,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // loads8
         case 53: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -402,6 +373,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // loads16
         case 54: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -419,6 +391,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // loads32
         case 55: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -436,6 +409,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // loadx8
         case 56: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -453,6 +427,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // loadx16
         case 57: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -470,6 +445,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // loadx32
         case 58: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -487,6 +463,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // loadx64
         case 59: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbRead, va);
@@ -504,6 +481,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // store8
         case 60: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -521,6 +499,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // store16
         case 61: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -538,6 +517,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // store32
         case 62: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -555,6 +535,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // store64
         case 63: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -572,6 +553,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storei8
         case 64: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -589,6 +571,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storei16
         case 65: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -606,6 +589,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storei32
         case 66: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -623,6 +607,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storei64
         case 67: {
           const va = regB(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -640,6 +625,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storex8
         case 68: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -657,6 +643,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storex16
         case 69: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -674,6 +661,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storex32
         case 70: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -691,6 +679,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storex64
         case 71: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -708,6 +697,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storexi8
         case 72: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -725,6 +715,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storexi16
         case 73: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -742,6 +733,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storexi32
         case 74: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -759,6 +751,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // storexi64
         case 75: {
           const va = regB(u) + regC(u) + displacement(u);
           const slot = slotFor(tlbWrite, va);
@@ -776,6 +769,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // push
         case 76: {
           const va = load<u64>(REGS, CPU_SP) - 8;
           const slot = slotFor(tlbWrite, va);
@@ -794,6 +788,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // pop
         case 77: {
           const va = load<u64>(REGS, CPU_SP);
           const slot = slotFor(tlbRead, va);
@@ -812,6 +807,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // leave
         case 78: {
           const va = load<u64>(REGS, CPU_BP);
           const slot = slotFor(tlbRead, va);
@@ -830,25 +826,26 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // div64
         case 79: {
           const y = regB(u);
+          const low = load<u64>(REGS, CPU_AX);
           const high = load<u64>(REGS, CPU_DX);
           if (high === 0 && y !== 0) {
-            const x = load<u64>(REGS, CPU_AX);
-            store<u64>(REGS, x / y, CPU_AX);
-            store<u64>(REGS, x % y, CPU_DX);
-            u += UOP;
-            continue;
+            store<u64>(REGS, low / y, CPU_AX);
+            store<u64>(REGS, low % y, CPU_DX);
+          } else {
+            if (!divide(high, low, y)) {
+              setExitFault(VECTOR_DE, 0, 0);
+              return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+            }
+            store<u64>(REGS, quotient, CPU_AX);
+            store<u64>(REGS, remainder, CPU_DX);
           }
-          if (!divide(high, load<u64>(REGS, CPU_AX), y)) {
-            setExitFault(VECTOR_DE, 0, 0);
-            return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
-          }
-          store<u64>(REGS, quotient, CPU_AX);
-          store<u64>(REGS, remainder, CPU_DX);
           u += UOP;
           continue;
         }
+        // div32
         case 80: {
           const y = <u64>(<u32>regB(u));
           const x = (<u64>load<u32>(REGS, CPU_AX)) | ((<u64>load<u32>(REGS, CPU_DX)) << 32);
@@ -861,67 +858,78 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         }
+        // guard
         case 81:
           refuse(u);
           u += UOP;
           continue;
+        // cold
         case 82: {
           const how = cold(u);
+          if (how === COLD_DIVIDE) {
+            setExitFault(VECTOR_DE, 0, 0);
+            return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+          }
           if (how !== COLD_DONE) {
-            if (how === COLD_DIVIDE) {
-              setExitFault(VECTOR_DE, 0, 0);
-              return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
-            }
-            {
-              next = repair(u);
-              if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
-              u += UOP;
-              break;
-            }
+            next = repair(u);
+            if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+            u += UOP;
+            break;
           }
           u += UOP;
           continue;
         }
+        // cmp64r
         case 83:
           setFlags(FLAGS_SUB, 3, regA(u), regB(u), regA(u) - regB(u));
           u += UOP;
           continue;
+        // cmp64i
         case 84:
           setFlags(FLAGS_SUB, 3, regA(u), imm(u), regA(u) - imm(u));
           u += UOP;
           continue;
+        // cmp32r
         case 85:
           setFlags(FLAGS_SUB, 2, regA(u), regB(u), regA(u) - regB(u));
           u += UOP;
           continue;
+        // cmp32i
         case 86:
           setFlags(FLAGS_SUB, 2, regA(u), imm(u), regA(u) - imm(u));
           u += UOP;
           continue;
+        // test64r
         case 87:
           setFlags(FLAGS_LOGIC, 3, regA(u), regB(u), regA(u) & regB(u));
           u += UOP;
           continue;
+        // test64i
         case 88:
           setFlags(FLAGS_LOGIC, 3, regA(u), imm(u), regA(u) & imm(u));
           u += UOP;
           continue;
+        // test32r
         case 89:
           setFlags(FLAGS_LOGIC, 2, regA(u), regB(u), regA(u) & regB(u));
           u += UOP;
           continue;
+        // test32i
         case 90:
           setFlags(FLAGS_LOGIC, 2, regA(u), imm(u), regA(u) & imm(u));
           u += UOP;
           continue;
+        // jmp
         case 91:
           next = load<u32>(u, U_TARGET);
           u += UOP;
           break;
+        // jcc
         case 92:
           next = condition(load<u8>(u, U_C)) ? <usize>load<u32>(u, U_TARGET) : u + UOP;
           u += UOP;
           break;
+        // call
         case 93: {
           const va = load<u64>(REGS, CPU_SP) - 8;
           const slot = slotFor(tlbWrite, va);
@@ -941,6 +949,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           break;
         }
+        // ret
         case 94: {
           const va = load<u64>(REGS, CPU_SP);
           const slot = slotFor(tlbRead, va);
@@ -964,6 +973,7 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           break;
         }
+        // jmpr
         case 95: {
           const to = regB(u);
           next = decodedFast(to);
@@ -974,12 +984,16 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           break;
         }
+        // link
         case 96:
           next = load<u32>(u, U_TARGET);
           break;
+        // resolve
         case 97:
           if (!resolve(u)) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_MEMORY);
           continue;
+
+        // callg
         case 98: {
           const va = load<u64>(REGS, CPU_SP) - 8;
           const slot = slotFor(tlbWrite, va);
@@ -998,16 +1012,25 @@ function execute(first: usize, budget: i32): u32 {
           const to = branchTarget(u);
           return park(to, fuel - <i32>(u + UOP - start), badFetch(to, to));
         }
+        // fetch
         case 99:
           return park(load<u64>(u, U_IP), fuel - <i32>(u - start), badFetch(load<u64>(u, U_IP), imm(u)));
+
+        // stop
         case 100:
           return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_SLICE);
+
+        // int3
         case 101:
           setExitFault(VECTOR_BP, 0, 0);
           return park(load<u64>(u, U_IP) + 1, fuel - <i32>(u + UOP - start), EXIT_FAULT);
+
+        // ud
         case 102:
           setExitFault(VECTOR_UD, 0, 0);
           return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+
+        // callr
         case 103: {
           const va = load<u64>(REGS, CPU_SP) - 8;
           const slot = slotFor(tlbWrite, va);
@@ -1032,198 +1055,1632 @@ function execute(first: usize, budget: i32): u32 {
           u += UOP;
           break;
         }
+        // cmpj64r_b
         case 104:
           next = regA(u) < regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_ae
         case 105:
           next = regA(u) >= regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_e
         case 106:
           next = regA(u) === regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_ne
         case 107:
           next = regA(u) !== regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_be
         case 108:
           next = regA(u) <= regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_a
         case 109:
           next = regA(u) > regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_l
         case 110:
           next = <i64>regA(u) < <i64>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_ge
         case 111:
           next = <i64>regA(u) >= <i64>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_le
         case 112:
           next = <i64>regA(u) <= <i64>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64r_g
         case 113:
           next = <i64>regA(u) > <i64>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_b
         case 114:
           next = regA(u) < imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_ae
         case 115:
           next = regA(u) >= imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_e
         case 116:
           next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_ne
         case 117:
           next = regA(u) !== imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_be
         case 118:
           next = regA(u) <= imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_a
         case 119:
           next = regA(u) > imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_l
         case 120:
           next = <i64>regA(u) < <i64>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_ge
         case 121:
           next = <i64>regA(u) >= <i64>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_le
         case 122:
           next = <i64>regA(u) <= <i64>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj64i_g
         case 123:
           next = <i64>regA(u) > <i64>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_b
         case 124:
           next = <u32>regA(u) < <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_ae
         case 125:
           next = <u32>regA(u) >= <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_e
         case 126:
           next = <u32>regA(u) === <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_ne
         case 127:
           next = <u32>regA(u) !== <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_be
         case 128:
           next = <u32>regA(u) <= <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_a
         case 129:
           next = <u32>regA(u) > <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_l
         case 130:
           next = <i32>regA(u) < <i32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_ge
         case 131:
           next = <i32>regA(u) >= <i32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_le
         case 132:
           next = <i32>regA(u) <= <i32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32r_g
         case 133:
           next = <i32>regA(u) > <i32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_b
         case 134:
           next = <u32>regA(u) < <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_ae
         case 135:
           next = <u32>regA(u) >= <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_e
         case 136:
           next = <u32>regA(u) === <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_ne
         case 137:
           next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_be
         case 138:
           next = <u32>regA(u) <= <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_a
         case 139:
           next = <u32>regA(u) > <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_l
         case 140:
           next = <i32>regA(u) < <i32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_ge
         case 141:
           next = <i32>regA(u) >= <i32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_le
         case 142:
           next = <i32>regA(u) <= <i32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // cmpj32i_g
         case 143:
           next = <i32>regA(u) > <i32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj64r_e
         case 144:
           next = (regA(u) & regB(u)) === 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj64r_ne
         case 145:
           next = (regA(u) & regB(u)) !== 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj64i_e
         case 146:
           next = (regA(u) & imm(u)) === 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj64i_ne
         case 147:
           next = (regA(u) & imm(u)) !== 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj32r_e
         case 148:
           next = <u32>(regA(u) & regB(u)) === 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj32r_ne
         case 149:
           next = <u32>(regA(u) & regB(u)) !== 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj32i_e
         case 150:
           next = <u32>(regA(u) & imm(u)) === 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // testj32i_ne
         case 151:
           next = <u32>(regA(u) & imm(u)) !== 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
+        // mov64 + mov64
+        case 152:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // mov64 + movi
+        case 153:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, imm(u));
+          u += UOP;
+          continue;
+        // mov64 + mov32
+        case 154:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // mov64 + add64r
+        case 155:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          continue;
+        // mov64 + add64i
+        case 156:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          continue;
+        // mov64 + sub64r
+        case 157:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, regA(u) - regB(u));
+          u += UOP;
+          continue;
+        // mov64 + shl64i
+        case 158:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, regB(u) << imm(u));
+          u += UOP;
+          continue;
+        // mov64 + shr64i
+        case 159:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, regB(u) >> imm(u));
+          u += UOP;
+          continue;
+        // mov64 + and64i
+        case 160:
+          setA(u, regB(u));
+          u += UOP;
+          setA(u, regA(u) & imm(u));
+          u += UOP;
+          continue;
+        // mov64 + jmp
+        case 161:
+          setA(u, regB(u));
+          u += UOP;
+          next = load<u32>(u, U_TARGET);
+          u += UOP;
+          break;
+        // mov64 + load64
+        case 162:
+          setA(u, regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+            u += UOP;
+            continue;
+          }
+        // mov64 + store64
+        case 163:
+          setA(u, regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, load<u64>(<usize>load<u8>(u, U_A), REGS));
+            u += UOP;
+            continue;
+          }
+        // mov64 + cmpj64i_e
+        case 164:
+          setA(u, regB(u));
+          u += UOP;
+          next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // mov64 + cmpj64i_ne
+        case 165:
+          setA(u, regB(u));
+          u += UOP;
+          next = regA(u) !== imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // mov64 + cmpj64r_e
+        case 166:
+          setA(u, regB(u));
+          u += UOP;
+          next = regA(u) === regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // mov32 + movi
+        case 167:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, imm(u));
+          u += UOP;
+          continue;
+        // mov32 + mov64
+        case 168:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // mov32 + mov32
+        case 169:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // mov32 + push
+        case 170:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          {
+            const va = load<u64>(REGS, CPU_SP) - 8;
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, regA(u) + imm(u));
+            store<u64>(REGS, va, CPU_SP);
+            u += UOP;
+            continue;
+          }
+        // mov32 + pop
+        case 171:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          {
+            const va = load<u64>(REGS, CPU_SP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            setA(u, load<u64>(p));
+            u += UOP;
+            continue;
+          }
+        // mov32 + shr32i
+        case 172:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
+          u += UOP;
+          continue;
+        // mov32 + and32i
+        case 173:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, <u64>(<u32>(regA(u) & imm(u))));
+          u += UOP;
+          continue;
+        // mov32 + add32r
+        case 174:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, <u64>(<u32>(regA(u) + regB(u))));
+          u += UOP;
+          continue;
+        // mov32 + imul32r
+        case 175:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, <u64>(<u32>(regA(u) * regB(u))));
+          u += UOP;
+          continue;
+        // mov32 + cmpj64i_e
+        case 176:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // mov32 + shl64i
+        case 177:
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          setA(u, regB(u) << imm(u));
+          u += UOP;
+          continue;
+        // movi + mov64
+        case 178:
+          setA(u, imm(u));
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // movi + movi
+        case 179:
+          setA(u, imm(u));
+          u += UOP;
+          setA(u, imm(u));
+          u += UOP;
+          continue;
+        // movi + div32
+        case 180:
+          setA(u, imm(u));
+          u += UOP;
+          {
+            const y = <u64>(<u32>regB(u));
+            const x = (<u64>load<u32>(REGS, CPU_AX)) | ((<u64>load<u32>(REGS, CPU_DX)) << 32);
+            if (y === 0 || x / y > 0xffffffff) {
+              setExitFault(VECTOR_DE, 0, 0);
+              return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+            }
+            store<u64>(REGS, x / y, CPU_AX);
+            store<u64>(REGS, x % y, CPU_DX);
+            u += UOP;
+            continue;
+          }
+        // movi + div64
+        case 181:
+          setA(u, imm(u));
+          u += UOP;
+          {
+            const y = regB(u);
+            const low = load<u64>(REGS, CPU_AX);
+            const high = load<u64>(REGS, CPU_DX);
+            if (high === 0 && y !== 0) {
+              store<u64>(REGS, low / y, CPU_AX);
+              store<u64>(REGS, low % y, CPU_DX);
+            } else {
+              if (!divide(high, low, y)) {
+                setExitFault(VECTOR_DE, 0, 0);
+                return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+              }
+              store<u64>(REGS, quotient, CPU_AX);
+              store<u64>(REGS, remainder, CPU_DX);
+            }
+            u += UOP;
+            continue;
+          }
+        // movi + jmp
+        case 182:
+          setA(u, imm(u));
+          u += UOP;
+          next = load<u32>(u, U_TARGET);
+          u += UOP;
+          break;
+        // movi + cmpj64r_a
+        case 183:
+          setA(u, imm(u));
+          u += UOP;
+          next = regA(u) > regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // movi + cmpj32i_ne
+        case 184:
+          setA(u, imm(u));
+          u += UOP;
+          next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // movi + cmpj32r_a
+        case 185:
+          setA(u, imm(u));
+          u += UOP;
+          next = <u32>regA(u) > <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // movi + store64
+        case 186:
+          setA(u, imm(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, load<u64>(<usize>load<u8>(u, U_A), REGS));
+            u += UOP;
+            continue;
+          }
+        // add64r + add64i
+        case 187:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          continue;
+        // add64r + mov64
+        case 188:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // add64r + mov32
+        case 189:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // add64r + load8
+        case 190:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va)) {
+              p = readMiss(va, 1);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u8>(p));
+            u += UOP;
+            continue;
+          }
+        // add64r + load32
+        case 191:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = readMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u32>(p));
+            u += UOP;
+            continue;
+          }
+        // add64r + load64
+        case 192:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+            u += UOP;
+            continue;
+          }
+        // add64r + store8
+        case 193:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va)) {
+              p = writeMiss(va, 1);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u8>(p, load<u8>(<usize>load<u8>(u, U_A), REGS));
+            u += UOP;
+            continue;
+          }
+        // add64r + store32
+        case 194:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = writeMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u32>(p, load<u32>(<usize>load<u8>(u, U_A), REGS));
+            u += UOP;
+            continue;
+          }
+        // add64r + store64
+        case 195:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, load<u64>(<usize>load<u8>(u, U_A), REGS));
+            u += UOP;
+            continue;
+          }
+        // add64r + shr32i
+        case 196:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
+          u += UOP;
+          continue;
+        // add64r + imul64i
+        case 197:
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          setA(u, regB(u) * imm(u));
+          u += UOP;
+          continue;
+        // add64i + add64i
+        case 198:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          continue;
+        // add64i + mov64
+        case 199:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // add64i + mov32
+        case 200:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // add64i + add64r
+        case 201:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          continue;
+        // add64i + sub64r
+        case 202:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          setA(u, regA(u) - regB(u));
+          u += UOP;
+          continue;
+        // add64i + cmpj64i_e
+        case 203:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // add64i + cmpj64i_ne
+        case 204:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          next = regA(u) !== imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // add64i + cmpj64r_ne
+        case 205:
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          next = regA(u) !== regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // add32i + cmpj32i_e
+        case 206:
+          setA(u, <u64>(<u32>(regA(u) + imm(u))));
+          u += UOP;
+          next = <u32>regA(u) === <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // add32i + cmpj32i_ne
+        case 207:
+          setA(u, <u64>(<u32>(regA(u) + imm(u))));
+          u += UOP;
+          next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // add32i + mov32
+        case 208:
+          setA(u, <u64>(<u32>(regA(u) + imm(u))));
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // add32r + mov32
+        case 209:
+          setA(u, <u64>(<u32>(regA(u) + regB(u))));
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // add32i + cmpj32r_b
+        case 210:
+          setA(u, <u64>(<u32>(regA(u) + imm(u))));
+          u += UOP;
+          next = <u32>regA(u) < <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // sub64r + movi
+        case 211:
+          setA(u, regA(u) - regB(u));
+          u += UOP;
+          setA(u, imm(u));
+          u += UOP;
+          continue;
+        // imul64r + add64i
+        case 212:
+          setA(u, regA(u) * regB(u));
+          u += UOP;
+          setA(u, regA(u) + imm(u));
+          u += UOP;
+          continue;
+        // imul64r + add64r
+        case 213:
+          setA(u, regA(u) * regB(u));
+          u += UOP;
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          continue;
+        // imul64i + add32i
+        case 214:
+          setA(u, regB(u) * imm(u));
+          u += UOP;
+          setA(u, <u64>(<u32>(regA(u) + imm(u))));
+          u += UOP;
+          continue;
+        // imul32r + movi
+        case 215:
+          setA(u, <u64>(<u32>(regA(u) * regB(u))));
+          u += UOP;
+          setA(u, imm(u));
+          u += UOP;
+          continue;
+        // and64i + shl64i
+        case 216:
+          setA(u, regA(u) & imm(u));
+          u += UOP;
+          setA(u, regB(u) << imm(u));
+          u += UOP;
+          continue;
+        // and64i + xor64r
+        case 217:
+          setA(u, regA(u) & imm(u));
+          u += UOP;
+          setA(u, regA(u) ^ regB(u));
+          u += UOP;
+          continue;
+        // shl64i + mov64
+        case 218:
+          setA(u, regB(u) << imm(u));
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // shl64i + add64r
+        case 219:
+          setA(u, regB(u) << imm(u));
+          u += UOP;
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          continue;
+        // shl64i + shr64i
+        case 220:
+          setA(u, regB(u) << imm(u));
+          u += UOP;
+          setA(u, regB(u) >> imm(u));
+          u += UOP;
+          continue;
+        // shl64i + sar64i
+        case 221:
+          setA(u, regB(u) << imm(u));
+          u += UOP;
+          setA(u, <u64>((<i64>regB(u)) >> (<i64>imm(u))));
+          u += UOP;
+          continue;
+        // shr32i + store32
+        case 222:
+          setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = writeMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u32>(p, load<u32>(<usize>load<u8>(u, U_A), REGS));
+            u += UOP;
+            continue;
+          }
+        // shr32i + load32
+        case 223:
+          setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = readMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u32>(p));
+            u += UOP;
+            continue;
+          }
+        // xor32r + and64i
+        case 224:
+          setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
+          u += UOP;
+          setA(u, regA(u) & imm(u));
+          u += UOP;
+          continue;
+        // xor32r + mov32
+        case 225:
+          setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // xor32r + and32i
+        case 226:
+          setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
+          u += UOP;
+          setA(u, <u64>(<u32>(regA(u) & imm(u))));
+          u += UOP;
+          continue;
+        // and32i + add64r
+        case 227:
+          setA(u, <u64>(<u32>(regA(u) & imm(u))));
+          u += UOP;
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          continue;
+        // load8 + xor64r
+        case 228:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va)) {
+              p = readMiss(va, 1);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u8>(p));
+          }
+          u += UOP;
+          setA(u, regA(u) ^ regB(u));
+          u += UOP;
+          continue;
+        // load8 + xor32r
+        case 229:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va)) {
+              p = readMiss(va, 1);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u8>(p));
+          }
+          u += UOP;
+          setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
+          u += UOP;
+          continue;
+        // load8 + cmpj32i_e
+        case 230:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va)) {
+              p = readMiss(va, 1);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u8>(p));
+          }
+          u += UOP;
+          next = <u32>regA(u) === <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load8 + cmpj32i_ne
+        case 231:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va)) {
+              p = readMiss(va, 1);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u8>(p));
+          }
+          u += UOP;
+          next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load16 + cmpj32i_e
+        case 232:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 1)) {
+              p = readMiss(va, 2);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u16>(p));
+          }
+          u += UOP;
+          next = <u32>regA(u) === <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load16 + cmpj32i_ne
+        case 233:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 1)) {
+              p = readMiss(va, 2);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u16>(p));
+          }
+          u += UOP;
+          next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load32 + xor32r
+        case 234:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = readMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u32>(p));
+          }
+          u += UOP;
+          setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
+          u += UOP;
+          continue;
+        // load32 + mov32
+        case 235:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = readMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u32>(p));
+          }
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // load32 + cmpj32r_be
+        case 236:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = readMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u32>(p));
+          }
+          u += UOP;
+          next = <u32>regA(u) <= <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load32 + cmpj32i_e
+        case 237:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = readMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u32>(p));
+          }
+          u += UOP;
+          next = <u32>regA(u) === <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load32 + cmpj32i_ne
+        case 238:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 3)) {
+              p = readMiss(va, 4);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u32>(p));
+          }
+          u += UOP;
+          next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load64 + imul64r
+        case 239:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+          }
+          u += UOP;
+          setA(u, regA(u) * regB(u));
+          u += UOP;
+          continue;
+        // load64 + load64
+        case 240:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+          }
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+            u += UOP;
+            continue;
+          }
+        // load64 + mov64
+        case 241:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+          }
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // load64 + cmpj64i_e
+        case 242:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+          }
+          u += UOP;
+          next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load64 + cmpj64i_ne
+        case 243:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+          }
+          u += UOP;
+          next = regA(u) !== imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
+          u += 2 * UOP;
+          break;
+        // load64 + add64r
+        case 244:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            setA(u, <u64>load<u64>(p));
+          }
+          u += UOP;
+          setA(u, regA(u) + regB(u));
+          u += UOP;
+          continue;
+        // push + push
+        case 245:
+          {
+            const va = load<u64>(REGS, CPU_SP) - 8;
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, regA(u) + imm(u));
+            store<u64>(REGS, va, CPU_SP);
+          }
+          u += UOP;
+          {
+            const va = load<u64>(REGS, CPU_SP) - 8;
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, regA(u) + imm(u));
+            store<u64>(REGS, va, CPU_SP);
+            u += UOP;
+            continue;
+          }
+        // push + mov64
+        case 246:
+          {
+            const va = load<u64>(REGS, CPU_SP) - 8;
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, regA(u) + imm(u));
+            store<u64>(REGS, va, CPU_SP);
+          }
+          u += UOP;
+          setA(u, regB(u));
+          u += UOP;
+          continue;
+        // pop + pop
+        case 247:
+          {
+            const va = load<u64>(REGS, CPU_SP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            setA(u, load<u64>(p));
+          }
+          u += UOP;
+          {
+            const va = load<u64>(REGS, CPU_SP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            setA(u, load<u64>(p));
+            u += UOP;
+            continue;
+          }
+        // pop + movi
+        case 248:
+          {
+            const va = load<u64>(REGS, CPU_SP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            setA(u, load<u64>(p));
+          }
+          u += UOP;
+          setA(u, imm(u));
+          u += UOP;
+          continue;
+        // pop + leave
+        case 249:
+          {
+            const va = load<u64>(REGS, CPU_SP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            setA(u, load<u64>(p));
+          }
+          u += UOP;
+          {
+            const va = load<u64>(REGS, CPU_BP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            store<u64>(REGS, load<u64>(p), CPU_BP);
+            u += UOP;
+            continue;
+          }
+        // leave + ret
+        case 250:
+          {
+            const va = load<u64>(REGS, CPU_BP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            store<u64>(REGS, load<u64>(p), CPU_BP);
+          }
+          u += UOP;
+          {
+            const va = load<u64>(REGS, CPU_SP);
+            const slot = slotFor(tlbRead, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = readMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(REGS, va + 8, CPU_SP);
+            const to = load<u64>(p);
+            next = decodedFast(to);
+            if (next === 0) {
+              next = codeLookup(to);
+              if (next === 0) return park(to, fuel - <i32>(u + UOP - start), badFetch(to, to));
+            }
+            u += UOP;
+            break;
+          }
+        // store64 + store64
+        case 251:
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, load<u64>(<usize>load<u8>(u, U_A), REGS));
+          }
+          u += UOP;
+          {
+            const va = regB(u) + displacement(u);
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, load<u64>(<usize>load<u8>(u, U_A), REGS));
+            u += UOP;
+            continue;
+          }
+        // div32 + mov32
+        case 252:
+          {
+            const y = <u64>(<u32>regB(u));
+            const x = (<u64>load<u32>(REGS, CPU_AX)) | ((<u64>load<u32>(REGS, CPU_DX)) << 32);
+            if (y === 0 || x / y > 0xffffffff) {
+              setExitFault(VECTOR_DE, 0, 0);
+              return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+            }
+            store<u64>(REGS, x / y, CPU_AX);
+            store<u64>(REGS, x % y, CPU_DX);
+          }
+          u += UOP;
+          setA(u, <u64>(<u32>regB(u)));
+          u += UOP;
+          continue;
+        // nop + nop
+        case 253:
+          u += UOP;
+
+          u += UOP;
+          continue;
+        // nop + push
+        case 254:
+          u += UOP;
+          {
+            const va = load<u64>(REGS, CPU_SP) - 8;
+            const slot = slotFor(tlbWrite, va);
+            let p = linearOf(slot, va);
+            if (!hits(slot, va + 7)) {
+              p = writeMiss(va, 8);
+              if (p === 0) {
+                next = repair(u);
+                if (next === 0) return park(load<u64>(u, U_IP), fuel - <i32>(u - start), EXIT_FAULT);
+                u += UOP;
+                break;
+              }
+            }
+            store<u64>(p, regA(u) + imm(u));
+            store<u64>(REGS, va, CPU_SP);
+            u += UOP;
+            continue;
+          }
         default:
           unreachable();
       }

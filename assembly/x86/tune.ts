@@ -2,6 +2,7 @@
 // convention keeps them across.
 import { branchTarget } from './block';
 import { decodedAt } from './code-cache';
+import { pairOf } from './pairs';
 import {
   ALU_ADD,
   ALU_AND,
@@ -184,6 +185,14 @@ export function linkRun(first: usize, end: usize): void {
   }
 }
 
+/** Handlers for two records at once, chosen from the front so that the second is still a single one. */
+function pairRun(first: usize, end: usize): void {
+  for (let u = first; u + UOP < end; u += UOP) {
+    const pair = pairOf(load<u8>(u, U_OP), load<u8>(u + UOP, U_OP));
+    if (pair !== 0) store<u8>(u, pair, U_OP);
+  }
+}
+
 export function tuneRun(first: usize, end: usize): void {
   for (let u = first; u < end; u += UOP) {
     const op: u32 = load<u8>(u, U_OP);
@@ -196,4 +205,5 @@ export function tuneRun(first: usize, end: usize): void {
         store<u8>(u, fused, U_OP);
     }
   }
+  pairRun(first, end);
 }
