@@ -68,6 +68,7 @@ function checkAlignment(env: Env, regno: number, off: number, size: number, stri
   const { regs } = env;
   const reg = env.reg(regno);
   const type = regs.type(reg);
+  if (type === RegType.ARENA) return;
   const strict = strictOnce || type === RegType.STACK || (env.program.spec.flags & STRICT_ALIGNMENT) !== 0;
   if (!strict || size === 1) return;
   const range = tnumText(regs.value(reg), regs.mask(reg));
