@@ -1,6 +1,6 @@
 // Fields of micro-ops and memory operands as the CPU loop reads them: all of it is inlined there.
-import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SHIFT } from '../layout/mmu';
-import { PAGE_MASK } from '../mm/tlb';
+import { PAGE_SHIFT, TLB_ADDEND, TLB_BYTES, TLB_ENTRY_SHIFT } from '../layout/mmu';
+import { PAGE_MASK, tlbRead, tlbWrite } from '../mm/tlb';
 import { BUCKET_MASK, BUCKETS, RECORD_OPS } from './code-cache';
 import { REGS } from './state';
 import { U_A, U_B, U_C, U_DISP, U_IMM } from './uop';
@@ -32,16 +32,26 @@ export function displacement(u: usize): u64 {
   return <u64>load<i32>(u, U_DISP);
 }
 
-export function slotFor(tlb: usize, va: u64): usize {
-  return tlb + (((<usize>(va >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+/** Offset of the TLB entry of a page in either array. */
+export function tlbOffset(va: u64): usize {
+  return (<usize>(va >> (PAGE_SHIFT - TLB_ENTRY_SHIFT))) & (TLB_BYTES - (1 << TLB_ENTRY_SHIFT));
 }
 
-export function hits(slot: usize, last: u64): bool {
-  return load<u64>(slot) === (last & PAGE_MASK);
+/** The entry answers for an access whose last byte is at `last`. */
+export function readHits(entry: usize, last: u64): bool {
+  return load<u64>(entry, tlbRead) === (last & PAGE_MASK);
 }
 
-export function linearOf(slot: usize, va: u64): usize {
-  return <usize>(<u32>va + load<u32>(slot, TLB_ADDEND));
+export function writeHits(entry: usize, last: u64): bool {
+  return load<u64>(entry, tlbWrite) === (last & PAGE_MASK);
+}
+
+export function readLinear(entry: usize, va: u64): usize {
+  return <usize>(<u32>va + load<u32>(entry, tlbRead + TLB_ADDEND));
+}
+
+export function writeLinear(entry: usize, va: u64): usize {
+  return <usize>(<u32>va + load<u32>(entry, tlbWrite + TLB_ADDEND));
 }
 
 /** Micro-op of a call's or return's target when it is decoded and first in its hash chain; else 0. */

@@ -7,19 +7,21 @@
 // next = where to go on. start = where that run began: the distance counts the instructions.
 import { CPU_AX, CPU_BP, CPU_DX, CPU_SP, EXIT_FAULT, EXIT_MEMORY, EXIT_SLICE } from '../layout/cpu';
 import { VECTOR_BP, VECTOR_DE, VECTOR_UD } from '../layout/mmu';
-import { readMiss, tlbRead, tlbWrite, writeMiss } from '../mm/tlb';
+import { readMiss, writeMiss } from '../mm/tlb';
 import {
   decodedFast,
   displacement,
-  hits,
   imm,
   JUMP_TARGET,
-  linearOf,
+  readHits,
+  readLinear,
   regA,
   regB,
   regC,
   setA,
-  slotFor,
+  tlbOffset,
+  writeHits,
+  writeLinear,
 } from './access';
 import { branchTarget, codeLookup } from './block';
 import { cold, COLD_DIVIDE, COLD_DONE } from './cold';
@@ -286,9 +288,9 @@ export function execute(first: usize, budget: i32): u32 {
         // load8
         case 49: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va)) {
             p = readMiss(va, 1);
             if (p === 0) {
               next = repair(u);
@@ -304,9 +306,9 @@ export function execute(first: usize, budget: i32): u32 {
         // load16
         case 50: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 1)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 1)) {
             p = readMiss(va, 2);
             if (p === 0) {
               next = repair(u);
@@ -322,9 +324,9 @@ export function execute(first: usize, budget: i32): u32 {
         // load32
         case 51: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 3)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 3)) {
             p = readMiss(va, 4);
             if (p === 0) {
               next = repair(u);
@@ -340,9 +342,9 @@ export function execute(first: usize, budget: i32): u32 {
         // load64
         case 52: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 7)) {
             p = readMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -358,9 +360,9 @@ export function execute(first: usize, budget: i32): u32 {
         // loads8
         case 53: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va)) {
             p = readMiss(va, 1);
             if (p === 0) {
               next = repair(u);
@@ -376,9 +378,9 @@ export function execute(first: usize, budget: i32): u32 {
         // loads16
         case 54: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 1)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 1)) {
             p = readMiss(va, 2);
             if (p === 0) {
               next = repair(u);
@@ -394,9 +396,9 @@ export function execute(first: usize, budget: i32): u32 {
         // loads32
         case 55: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 3)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 3)) {
             p = readMiss(va, 4);
             if (p === 0) {
               next = repair(u);
@@ -412,9 +414,9 @@ export function execute(first: usize, budget: i32): u32 {
         // loadx8
         case 56: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va)) {
             p = readMiss(va, 1);
             if (p === 0) {
               next = repair(u);
@@ -430,9 +432,9 @@ export function execute(first: usize, budget: i32): u32 {
         // loadx16
         case 57: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 1)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 1)) {
             p = readMiss(va, 2);
             if (p === 0) {
               next = repair(u);
@@ -448,9 +450,9 @@ export function execute(first: usize, budget: i32): u32 {
         // loadx32
         case 58: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 3)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 3)) {
             p = readMiss(va, 4);
             if (p === 0) {
               next = repair(u);
@@ -466,9 +468,9 @@ export function execute(first: usize, budget: i32): u32 {
         // loadx64
         case 59: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 7)) {
             p = readMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -484,9 +486,9 @@ export function execute(first: usize, budget: i32): u32 {
         // store8
         case 60: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va)) {
             p = writeMiss(va, 1);
             if (p === 0) {
               next = repair(u);
@@ -502,9 +504,9 @@ export function execute(first: usize, budget: i32): u32 {
         // store16
         case 61: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 1)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 1)) {
             p = writeMiss(va, 2);
             if (p === 0) {
               next = repair(u);
@@ -520,9 +522,9 @@ export function execute(first: usize, budget: i32): u32 {
         // store32
         case 62: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 3)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 3)) {
             p = writeMiss(va, 4);
             if (p === 0) {
               next = repair(u);
@@ -538,9 +540,9 @@ export function execute(first: usize, budget: i32): u32 {
         // store64
         case 63: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -556,9 +558,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storei8
         case 64: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va)) {
             p = writeMiss(va, 1);
             if (p === 0) {
               next = repair(u);
@@ -574,9 +576,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storei16
         case 65: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 1)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 1)) {
             p = writeMiss(va, 2);
             if (p === 0) {
               next = repair(u);
@@ -592,9 +594,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storei32
         case 66: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 3)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 3)) {
             p = writeMiss(va, 4);
             if (p === 0) {
               next = repair(u);
@@ -610,9 +612,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storei64
         case 67: {
           const va = regB(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -628,9 +630,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storex8
         case 68: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va)) {
             p = writeMiss(va, 1);
             if (p === 0) {
               next = repair(u);
@@ -646,9 +648,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storex16
         case 69: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 1)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 1)) {
             p = writeMiss(va, 2);
             if (p === 0) {
               next = repair(u);
@@ -664,9 +666,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storex32
         case 70: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 3)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 3)) {
             p = writeMiss(va, 4);
             if (p === 0) {
               next = repair(u);
@@ -682,9 +684,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storex64
         case 71: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -700,9 +702,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storexi8
         case 72: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va)) {
             p = writeMiss(va, 1);
             if (p === 0) {
               next = repair(u);
@@ -718,9 +720,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storexi16
         case 73: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 1)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 1)) {
             p = writeMiss(va, 2);
             if (p === 0) {
               next = repair(u);
@@ -736,9 +738,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storexi32
         case 74: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 3)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 3)) {
             p = writeMiss(va, 4);
             if (p === 0) {
               next = repair(u);
@@ -754,9 +756,9 @@ export function execute(first: usize, budget: i32): u32 {
         // storexi64
         case 75: {
           const va = regB(u) + regC(u) + displacement(u);
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -772,9 +774,9 @@ export function execute(first: usize, budget: i32): u32 {
         // push
         case 76: {
           const va = load<u64>(REGS, CPU_SP) - 8;
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -791,9 +793,9 @@ export function execute(first: usize, budget: i32): u32 {
         // pop
         case 77: {
           const va = load<u64>(REGS, CPU_SP);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 7)) {
             p = readMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -810,9 +812,9 @@ export function execute(first: usize, budget: i32): u32 {
         // leave
         case 78: {
           const va = load<u64>(REGS, CPU_BP);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 7)) {
             p = readMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -932,9 +934,9 @@ export function execute(first: usize, budget: i32): u32 {
         // call
         case 93: {
           const va = load<u64>(REGS, CPU_SP) - 8;
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -952,9 +954,9 @@ export function execute(first: usize, budget: i32): u32 {
         // ret
         case 94: {
           const va = load<u64>(REGS, CPU_SP);
-          const slot = slotFor(tlbRead, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = readLinear(entry, va);
+          if (!readHits(entry, va + 7)) {
             p = readMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -996,9 +998,9 @@ export function execute(first: usize, budget: i32): u32 {
         // callg
         case 98: {
           const va = load<u64>(REGS, CPU_SP) - 8;
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -1033,9 +1035,9 @@ export function execute(first: usize, budget: i32): u32 {
         // callr
         case 103: {
           const va = load<u64>(REGS, CPU_SP) - 8;
-          const slot = slotFor(tlbWrite, va);
-          let p = linearOf(slot, va);
-          if (!hits(slot, va + 7)) {
+          const entry = tlbOffset(va);
+          let p = writeLinear(entry, va);
+          if (!writeHits(entry, va + 7)) {
             p = writeMiss(va, 8);
             if (p === 0) {
               next = repair(u);
@@ -1371,9 +1373,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -1392,9 +1394,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -1455,9 +1457,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_SP) - 8;
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -1477,9 +1479,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_SP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -1621,9 +1623,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -1663,9 +1665,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va)) {
               p = readMiss(va, 1);
               if (p === 0) {
                 next = repair(u);
@@ -1684,9 +1686,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 3)) {
               p = readMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -1705,9 +1707,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -1726,9 +1728,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va)) {
               p = writeMiss(va, 1);
               if (p === 0) {
                 next = repair(u);
@@ -1747,9 +1749,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 3)) {
               p = writeMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -1768,9 +1770,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -1971,9 +1973,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 3)) {
               p = writeMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -1992,9 +1994,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 3)) {
               p = readMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -2039,9 +2041,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 228:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va)) {
               p = readMiss(va, 1);
               if (p === 0) {
                 next = repair(u);
@@ -2060,9 +2062,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 229:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va)) {
               p = readMiss(va, 1);
               if (p === 0) {
                 next = repair(u);
@@ -2081,9 +2083,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 230:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va)) {
               p = readMiss(va, 1);
               if (p === 0) {
                 next = repair(u);
@@ -2102,9 +2104,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 231:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va)) {
               p = readMiss(va, 1);
               if (p === 0) {
                 next = repair(u);
@@ -2123,9 +2125,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 232:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 1)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 1)) {
               p = readMiss(va, 2);
               if (p === 0) {
                 next = repair(u);
@@ -2144,9 +2146,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 233:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 1)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 1)) {
               p = readMiss(va, 2);
               if (p === 0) {
                 next = repair(u);
@@ -2165,9 +2167,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 234:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 3)) {
               p = readMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -2186,9 +2188,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 235:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 3)) {
               p = readMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -2207,9 +2209,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 236:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 3)) {
               p = readMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -2228,9 +2230,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 237:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 3)) {
               p = readMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -2249,9 +2251,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 238:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 3)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 3)) {
               p = readMiss(va, 4);
               if (p === 0) {
                 next = repair(u);
@@ -2270,9 +2272,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 239:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2291,9 +2293,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 240:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2307,9 +2309,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2326,9 +2328,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 241:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2347,9 +2349,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 242:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2368,9 +2370,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 243:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2389,9 +2391,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 244:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2410,9 +2412,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 245:
           {
             const va = load<u64>(REGS, CPU_SP) - 8;
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2427,9 +2429,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_SP) - 8;
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2447,9 +2449,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 246:
           {
             const va = load<u64>(REGS, CPU_SP) - 8;
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2469,9 +2471,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 247:
           {
             const va = load<u64>(REGS, CPU_SP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2486,9 +2488,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_SP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2506,9 +2508,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 248:
           {
             const va = load<u64>(REGS, CPU_SP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2528,9 +2530,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 249:
           {
             const va = load<u64>(REGS, CPU_SP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2545,9 +2547,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_BP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2565,9 +2567,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 250:
           {
             const va = load<u64>(REGS, CPU_BP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2582,9 +2584,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_SP);
-            const slot = slotFor(tlbRead, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = readLinear(entry, va);
+            if (!readHits(entry, va + 7)) {
               p = readMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2607,9 +2609,9 @@ export function execute(first: usize, budget: i32): u32 {
         case 251:
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2623,9 +2625,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = regB(u) + displacement(u);
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);
@@ -2665,9 +2667,9 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_SP) - 8;
-            const slot = slotFor(tlbWrite, va);
-            let p = linearOf(slot, va);
-            if (!hits(slot, va + 7)) {
+            const entry = tlbOffset(va);
+            let p = writeLinear(entry, va);
+            if (!writeHits(entry, va + 7)) {
               p = writeMiss(va, 8);
               if (p === 0) {
                 next = repair(u);

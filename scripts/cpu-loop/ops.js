@@ -23,21 +23,20 @@ const DIVIDE_ERROR = `{
 }`;
 
 /** `p` = linear address of `size` bytes at `va`, by the TLB or the walk behind it; then `action`. */
-function access(va, size, writes, action) {
-  const tlb = writes ? 'tlbWrite' : 'tlbRead';
+function access(va, size, direction, action) {
   const end = size === 1 ? 'va' : `va + ${size - 1}`;
   return `const va = ${va};
-const slot = slotFor(${tlb}, va);
-let p = linearOf(slot, va);
-if (!hits(slot, ${end})) {
-  p = ${writes ? 'writeMiss' : 'readMiss'}(va, ${size});
+const entry = tlbOffset(va);
+let p = ${direction}Linear(entry, va);
+if (!${direction}Hits(entry, ${end})) {
+  p = ${direction}Miss(va, ${size});
   if (p === 0) ${REPAIR}
 }
 ${action}`;
 }
 
-const reading = (va, size, action) => access(va, size, false, action);
-const writing = (va, size, action) => access(va, size, true, action);
+const reading = (va, size, action) => access(va, size, 'read', action);
+const writing = (va, size, action) => access(va, size, 'write', action);
 
 const ADDRESS = 'regB(u) + displacement(u)';
 const INDEXED = 'regB(u) + regC(u) + displacement(u)';

@@ -23,9 +23,10 @@ const HEAD = `// Written by scripts/cpu-loop/write.js from ops.js.
 // next = where to go on. start = where that run began: the distance counts the instructions.
 import { CPU_AX, CPU_BP, CPU_DX, CPU_SP, EXIT_FAULT, EXIT_MEMORY, EXIT_SLICE } from '../layout/cpu';
 import { VECTOR_BP, VECTOR_DE, VECTOR_UD } from '../layout/mmu';
-import { readMiss, tlbRead, tlbWrite, writeMiss } from '../mm/tlb';
+import { readMiss, writeMiss } from '../mm/tlb';
 import {
-  decodedFast, displacement, hits, imm, JUMP_TARGET, linearOf, regA, regB, regC, setA, slotFor,
+  decodedFast, displacement, imm, JUMP_TARGET, readHits, readLinear, regA, regB, regC, setA, tlbOffset, writeHits,
+  writeLinear,
 } from './access';
 import { branchTarget, codeLookup } from './block';
 import { cold, COLD_DIVIDE, COLD_DONE } from './cold';
