@@ -3,7 +3,8 @@ import { GuestMemory } from '../mm/guest-memory.js';
 import { platform } from '../platform/platform.js';
 import { profile } from '../profiles/profiles.js';
 import { InterpEngine } from './interpreter.js';
-import { checkReserved, type RawRun, type RawRunOptions, runRaw } from './raw-run.js';
+import { type RawRun, type RawRunOptions, runRaw } from './raw-run.js';
+import { checkReserved } from './reserved-fields.js';
 
 const MIB = 1 << 20;
 /** Nothing but the program's memory and stack is needed. */

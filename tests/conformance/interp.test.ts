@@ -4,7 +4,8 @@ import { before, describe, it } from 'node:test';
 import type { GuestMemory } from '../../host/mm/guest-memory.js';
 import { ProgramUnwind } from '../../host/runtime/engine.js';
 import type { InterpEngine } from '../../host/runtime/interpreter.js';
-import { checkReserved, runRaw } from '../../host/runtime/raw-run.js';
+import { runRaw } from '../../host/runtime/raw-run.js';
+import { checkReserved } from '../../host/runtime/reserved-fields.js';
 import { interpMachine } from '../support/interp.js';
 
 interface Vector {
