@@ -5,8 +5,8 @@
 //   addrs[i] = T[i] - saved[S[i]]     T: end of slot i in the template     S: sites in slots up to i
 //
 // Sizes are computed in place and in order, so a pass sees new values before a site and the last pass's values
-// behind it, as Linux does with its array of addresses. Short means -128 to SHORT_MAX: a limit of 127 would let the
-// sizes of neighbours swing between passes.
+// behind it, as Linux does with its array of addresses. Short means -128 to 123 (5.5: 127): a limit of 127 would let
+// the sizes of neighbours swing between passes.
 
 import {
   JIT_BAD_TARGET,
@@ -15,8 +15,8 @@ import {
   JIT_JUMP_PADDING,
   JIT_NOP_JUMP_PADDING,
   JIT_SITE_DISTANCE,
-  JIT_SITE_FORM,
   JIT_SITE_INSN,
+  JIT_SITE_OPCODE,
   JIT_SITE_SIZE,
   JIT_SITE_TARGET,
   JIT_V5_5,
@@ -28,11 +28,15 @@ import { countSite, fail, failAt, siteCount, slot, status, template, version } f
 /** Bytes of a site in the template: more than its longest form, so that word copies never reach over it. */
 export const SITE_ROOM: i32 = 8;
 
-/** JIT_SITE_FORM: condition code 0x7x, or one of these. */
-export const FORM_JUMP: u32 = 1;
-export const FORM_EXIT: u32 = 2;
-/** Unconditional jump to itself: always eb fe. */
-const FORM_SELF: u32 = 3;
+/** Short opcode of an unconditional jump. */
+export const JMP: u32 = 0xeb;
+
+/** Kinds of site: the low two bits of a resolved JIT_SITE_TARGET. */
+const KIND_COND: u32 = 0;
+/** Vanishes when it leads to the next instruction. */
+const KIND_JUMP: u32 = 1;
+/** Jump to the epilogue, or to itself: never vanishes. */
+const KIND_FIXED: u32 = 2;
 
 /** Size of an unknown instruction in pass 0. */
 const GUESS: i32 = 64;
@@ -44,14 +48,15 @@ let ends: usize = 0;
 let sites: usize = 0;
 let saved: usize = 0;
 let count: u32 = 0;
-let shortMax: i32 = 123;
+/** Displacements that fit rel8: from -128, this many. */
+let shortRange: u32 = 0;
 
 export function beginSizing(endArray: usize, siteArray: usize, savedArray: usize, insns: u32): void {
   ends = endArray;
   sites = siteArray;
   saved = savedArray;
   count = insns;
-  shortMax = version === JIT_V5_5 ? 127 : 123;
+  shortRange = version === JIT_V5_5 ? 256 : 252;
   store<u32>(saved, 0);
 }
 
@@ -60,111 +65,116 @@ export function savedBefore(sitesBefore: u32): u32 {
   return load<u32>(saved + (sitesBefore << 2));
 }
 
-function fitsShort(rel: i32): bool {
-  return rel >= -128 && rel <= shortMax;
+/** Size of a site that jumps by `rel`, without padding. */
+function siteSize(kind: u32, rel: i32, range: u32): i32 {
+  const long = kind === KIND_COND ? 6 : 5;
+  const size = <u32>(rel + 128) < range ? 2 : long;
+  return kind === KIND_JUMP && rel === 0 ? 0 : size;
 }
 
-/** Size of a site that jumps by `rel`, without padding. */
-function siteSize(form: u32, rel: i32): i32 {
-  if (form > FORM_EXIT) return fitsShort(rel) ? 2 : 6;
-  if (form === FORM_JUMP && rel === 0) return 0;
-  return fitsShort(rel) ? 2 : 5;
+function appendSite(p: usize, target: u32, distance: i32, opcode: u32, size: i32): usize {
+  const site = sites + siteCount * JIT_SITE_SIZE;
+  store<u32>(site + JIT_SITE_TARGET, target);
+  store<i32>(site + JIT_SITE_DISTANCE, distance);
+  store<u32>(site + JIT_SITE_INSN, slot + 1);
+  store<u32>(site + JIT_SITE_OPCODE, opcode);
+  const at = saved + (siteCount << 2);
+  store<i32>(at, load<i32>(at) + SITE_ROOM - size, 4);
+  countSite();
+  return p + SITE_ROOM;
 }
+
+/** Distance of sites whose target resolveSites() has to look up. */
+const UNRESOLVED: i32 = -0x8000_0000;
 
 /** Adds the jump of the slot being lowered, with its size in pass 0. `target` counts slots from 1. */
-export function addSite(p: usize, target: i64, form: u32): usize {
-  const k = siteCount;
+export function addSite(p: usize, target: i64, opcode: u32): usize {
   const i = slot + 1;
   if (<u64>target > <u64>count) return fail(JIT_BAD_TARGET, <u64>target);
   const t = <u32>target;
+  const kind = opcode === JMP ? KIND_JUMP : KIND_COND;
+  // A jump to itself: its target is taken to be its own end, minus 2.
+  if (t === slot && kind === KIND_JUMP)
+    return appendSite(p, ((siteCount + 1) << 2) | KIND_FIXED, -2, opcode, 2);
   let rel: i32;
   if (t >= i) rel = GUESS * <i32>(t - i);
   else {
     const before = load<u32>(ends + (t << 3), 4);
     if (before === NO_TARGET) return fail(JIT_BAD_TARGET, <u64>target);
-    const address = load<i32>(ends + (t << 3)) - load<i32>(saved + (before << 2));
-    rel = address - GUESS * <i32>(i + 1);
+    rel = load<i32>(ends + (t << 3)) - load<i32>(saved + (before << 2)) - GUESS * <i32>(i + 1);
   }
-  if (t === slot && form === FORM_JUMP) rel = -2;
-  const site = sites + k * JIT_SITE_SIZE;
-  store<u32>(site + JIT_SITE_INSN, i);
-  store<u32>(site + JIT_SITE_TARGET, t);
-  store<u32>(site + JIT_SITE_FORM, form);
-  store<i32>(saved + (k << 2), load<i32>(saved + (k << 2)) + SITE_ROOM - siteSize(form, rel), 4);
-  countSite();
-  return p + SITE_ROOM;
+  return appendSite(p, t, UNRESOLVED, opcode, siteSize(kind, rel, shortRange));
 }
 
 /** Adds a later exit: a jump to the epilogue that the first exit, before it, emitted at `cleanup`. */
 export function addExit(p: usize, cleanup: usize, sitesBefore: u32): usize {
-  const k = siteCount;
-  const i = slot + 1;
-  const address = <i32>(cleanup - template) - load<i32>(saved + (sitesBefore << 2));
-  const rel = address - GUESS * <i32>(i + 1);
-  const site = sites + k * JIT_SITE_SIZE;
-  store<u32>(site + JIT_SITE_INSN, i);
-  store<u32>(site + JIT_SITE_TARGET, sitesBefore);
-  store<i32>(site + JIT_SITE_DISTANCE, <i32>(cleanup - template));
-  store<u32>(site + JIT_SITE_FORM, FORM_EXIT);
-  store<i32>(saved + (k << 2), load<i32>(saved + (k << 2)) + SITE_ROOM - siteSize(FORM_EXIT, rel), 4);
-  countSite();
-  return p + SITE_ROOM;
+  const at = <i32>(cleanup - template);
+  const rel = at - load<i32>(saved + (sitesBefore << 2)) - GUESS * <i32>(slot + 2);
+  const distance = at - <i32>(p + SITE_ROOM - template);
+  return appendSite(p, (sitesBefore << 2) | KIND_FIXED, distance, JMP, siteSize(KIND_FIXED, rel, shortRange));
 }
 
 /** Turns targets into distances in the template, once all slot ends are known. */
 export function resolveSites(): void {
   const end = sites + siteCount * JIT_SITE_SIZE;
   for (let site = sites; site < end; site += JIT_SITE_SIZE) {
+    if (load<i32>(site + JIT_SITE_DISTANCE) !== UNRESOLVED) continue;
     const i = load<u32>(site + JIT_SITE_INSN);
-    const from = load<i32>(ends + (i << 3));
-    if (load<u32>(site + JIT_SITE_FORM) === FORM_EXIT) {
-      store<i32>(site + JIT_SITE_DISTANCE, load<i32>(site + JIT_SITE_DISTANCE) - from);
-      continue;
-    }
     const t = load<u32>(site + JIT_SITE_TARGET);
     const before = load<u32>(ends + (t << 3), 4);
     if (before === NO_TARGET) {
       failAt(JIT_BAD_TARGET, i - 1, t);
       return;
     }
-    store<u32>(site + JIT_SITE_TARGET, before);
-    store<i32>(site + JIT_SITE_DISTANCE, load<i32>(ends + (t << 3)) - from);
-    // A jump to itself keeps its -2 whatever the padding.
-    if (t + 1 === i && load<u32>(site + JIT_SITE_FORM) === FORM_JUMP) {
-      store<u32>(site + JIT_SITE_FORM, FORM_SELF);
-    }
+    const kind = load<u32>(site + JIT_SITE_OPCODE) === JMP ? KIND_JUMP : KIND_COND;
+    store<u32>(site + JIT_SITE_TARGET, (before << 2) | kind);
+    store<i32>(site + JIT_SITE_DISTANCE, load<i32>(ends + (t << 3)) - load<i32>(ends + (i << 3)));
   }
-}
-
-/** Displacement of a site, from the values the running pass has in `saved`. */
-function siteRel(site: usize, k: u32): i32 {
-  const target = load<i32>(saved + (load<u32>(site + JIT_SITE_TARGET) << 2));
-  return load<i32>(site + JIT_SITE_DISTANCE) - target + load<i32>(saved + (k << 2), 4);
 }
 
 /** One sizing pass; the length of the code is that of the template minus the last element of `saved`. */
 export function sizingPass(padding: bool): void {
-  const sitesEnd = siteCount;
-  let site = sites;
+  if (padding) {
+    paddedPass();
+    return;
+  }
+  const range = shortRange;
+  const values = saved;
+  const end = sites + siteCount * JIT_SITE_SIZE;
+  let at = saved;
   let before = 0;
-  for (let k: u32 = 0; k < sitesEnd; k++) {
-    const form = load<u32>(site + JIT_SITE_FORM);
-    const old = load<i32>(saved + (k << 2), 4);
-    let size: i32;
-    if (form === FORM_SELF) size = 2;
-    else size = siteSize(form, siteRel(site, k));
-    if (padding) size = paddedSize(form, size, SITE_ROOM - old + before, site);
-    before += SITE_ROOM - size;
-    store<i32>(saved + (k << 2), before, 4);
-    site += JIT_SITE_SIZE;
+  for (let site = sites; site < end; site += JIT_SITE_SIZE) {
+    const target = load<u32>(site + JIT_SITE_TARGET);
+    const rel = load<i32>(site + JIT_SITE_DISTANCE) - load<i32>(values + (target & ~3)) + load<i32>(at, 4);
+    before += SITE_ROOM - siteSize(target & 3, rel, range);
+    at += 4;
+    store<i32>(at, before);
+  }
+}
+
+function siteRel(site: usize, at: usize): i32 {
+  const target = load<i32>(saved + (load<u32>(site + JIT_SITE_TARGET) & ~3));
+  return load<i32>(site + JIT_SITE_DISTANCE) - target + load<i32>(at, 4);
+}
+
+function paddedPass(): void {
+  const end = sites + siteCount * JIT_SITE_SIZE;
+  let at = saved;
+  let before = 0;
+  for (let site = sites; site < end; site += JIT_SITE_SIZE) {
+    const kind = load<u32>(site + JIT_SITE_TARGET) & 3;
+    const size = siteSize(kind, siteRel(site, at), shortRange);
+    before += SITE_ROOM - paddedSize(site, size, SITE_ROOM - load<i32>(at, 4) + before);
+    at += 4;
+    store<i32>(at, before);
   }
 }
 
 /** With padding a jump that could shrink keeps the size it had, `previous`; sizes no such form has are an error. */
-function paddedSize(form: u32, size: i32, previous: i32, site: usize): i32 {
+function paddedSize(site: usize, size: i32, previous: i32): i32 {
   if (size > 2) return size;
   const insn = load<u32>(site + JIT_SITE_INSN) - 1;
-  if (form > FORM_SELF) {
+  if ((load<u32>(site + JIT_SITE_TARGET) & 3) === KIND_COND) {
     if (previous !== 2 && previous !== 6) failAt(JIT_COND_JUMP_PADDING, insn, <u64>(<i64>(previous - 2)));
   } else if (size === 0) {
     if (previous !== 0 && previous !== 2 && previous !== 5)
@@ -175,42 +185,43 @@ function paddedSize(form: u32, size: i32, previous: i32, site: usize): i32 {
 
 /**
  * The image pass: moves the template's code down to its final place, in order, and writes each jump. A site whose
- * size changes now is fatal; 5.5 only looks at the total.
+ * size changes now is fatal; 5.5 only looks at the total. Returns the end of the code, 0 on an error.
  */
 export function writeSites(padding: bool, templateEnd: usize): usize {
+  const end = sites + siteCount * JIT_SITE_SIZE;
   let from = template;
   let to = template;
-  let site = sites;
+  let at = saved;
   let before = 0;
-  for (let k: u32 = 0; k < siteCount; k++) {
-    const slotEnd = template + load<u32>(ends + (load<u32>(site + JIT_SITE_INSN) << 3));
+  for (let site = sites; site < end; site += JIT_SITE_SIZE) {
+    const insn = load<u32>(site + JIT_SITE_INSN);
+    const slotEnd = template + load<u32>(ends + (insn << 3));
     const start = slotEnd - SITE_ROOM;
     moveDown(to, from, start);
     to += start - from;
     from = slotEnd;
-    const form = load<u32>(site + JIT_SITE_FORM);
-    const old = load<i32>(saved + (k << 2), 4);
-    const rel = form === FORM_SELF ? -2 : siteRel(site, k);
-    let size = form === FORM_SELF ? 2 : siteSize(form, rel);
-    const shortest = size;
-    if (padding) size = paddedSize(form, size, SITE_ROOM - old + before, site);
+    const old = load<i32>(at, 4);
+    const rel = siteRel(site, at);
+    const shortest = siteSize(load<u32>(site + JIT_SITE_TARGET) & 3, rel, shortRange);
+    const size = padding ? paddedSize(site, shortest, SITE_ROOM - old + before) : shortest;
     before += SITE_ROOM - size;
-    if (before !== old && version !== JIT_V5_5) failAt(JIT_FATAL, load<u32>(site + JIT_SITE_INSN) - 1, 0);
+    if (before !== old && version !== JIT_V5_5) failAt(JIT_FATAL, insn - 1, 0);
     if (status !== 0) return 0;
-    store<i32>(saved + (k << 2), before, 4);
-    to = putSite(to, form, rel, shortest, size);
-    site += JIT_SITE_SIZE;
+    at += 4;
+    store<i32>(at, before);
+    to = putSite(to, load<u32>(site + JIT_SITE_OPCODE), rel, shortest, size);
   }
   moveDown(to, from, templateEnd);
   return to + (templateEnd - from);
 }
 
-function putSite(p: usize, form: u32, rel: i32, shortest: i32, size: i32): usize {
-  p = nop(p, size - shortest);
+/** A jump of `size` bytes: its shortest form with nops in front. */
+function putSite(p: usize, opcode: u32, rel: i32, shortest: i32, size: i32): usize {
+  if (size !== shortest) p = nop(p, size - shortest);
   if (shortest === 0) return p;
-  if (shortest === 2) return put2(p, (form > FORM_SELF ? form : 0xeb) | (((<u32>rel) & 0xff) << 8));
-  if (form > FORM_SELF) return put4(put2(p, 0x0f | ((form + 0x10) << 8)), <u32>rel);
-  return put4(put1(p, 0xe9), <u32>rel);
+  if (shortest === 2) return put2(p, opcode | (((<u32>rel) & 0xff) << 8));
+  if (opcode === JMP) return put4(put1(p, 0xe9), <u32>rel);
+  return put4(put2(p, 0x0f | ((opcode + 0x10) << 8)), <u32>rel);
 }
 
 /** Copies [from, end) to `to`, which is not above `from`, in words. It may write up to 7 bytes too many. */

@@ -44,7 +44,7 @@ import { epilogue, prologue } from './frame';
 import { condJump } from './jump';
 import { loadMem, loadSigned, storeImm, storeReg } from './load_store';
 import { probeLoad } from './probe';
-import { addExit, addSite, FORM_JUMP, NO_TARGET } from './sizing';
+import { addExit, addSite, JMP, NO_TARGET } from './sizing';
 import { fail, flags, noteFix, setSlot, siteCount, template, version } from './state';
 import { directTailCall, tailCall } from './tail_call';
 
@@ -77,7 +77,7 @@ export function emitTemplate(insns: usize, count: u32, ends: usize): usize {
         p = storeInsn(p, op, d, off, imm);
         break;
       case BPF_JMP:
-        if (op === BPF_JMP) p = addSite(p, <i64>(i + 1) + <i64>off, FORM_JUMP);
+        if (op === BPF_JMP) p = addSite(p, <i64>(i + 1) + <i64>off, JMP);
         else if (op === (BPF_JMP | BPF_CALL)) p = call(p, imm);
         else if (op === (BPF_JMP | BPF_TAIL_CALL)) p = imm === 0 ? tailCall(p) : directTailCall(p);
         else if (op !== (BPF_JMP | BPF_EXIT)) p = condJump(p, op, 1, d, s, imm, <i64>(i + 1) + <i64>off);
@@ -91,7 +91,7 @@ export function emitTemplate(insns: usize, count: u32, ends: usize): usize {
       case BPF_JMP32:
         if (op !== BPF_JMP32) p = condJump(p, op, 0, d, s, imm, <i64>(i + 1) + <i64>off);
         else if (version === JIT_V5_5) p = fail(JIT_UNKNOWN_OPCODE, op);
-        else p = addSite(p, <i64>(i + 1) + <i64>imm, FORM_JUMP);
+        else p = addSite(p, <i64>(i + 1) + <i64>imm, JMP);
         break;
       case BPF_LD: {
         if (op !== (BPF_LD | BPF_DW)) return fail(JIT_UNKNOWN_OPCODE, op);

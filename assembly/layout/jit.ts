@@ -118,15 +118,16 @@ export const JIT_FIX_FUNC64 = 4;
 /** Directly patched tail call: the bypass jump; `target` is the offset of the target site. */
 export const JIT_FIX_DIRECT = 5;
 
-// One branch: slot number counted from 1, target in the same numbering (until the targets are resolved: then the
-// number of sites before the target), distance in the template, condition code and kind.
+// One branch. Target: the slot, counted from 1; once targets are resolved the number of sites before it, times 4,
+// with the kind in the low two bits. Distance: to the target in the template. Insn: the branch's slot, from 1.
 //
-//   0        4            8              12         16
-//   | insn   | target     | distance i32 | cc, kind |
-export const JIT_SITE_INSN = 0;
-export const JIT_SITE_TARGET = 4;
-export const JIT_SITE_DISTANCE = 8;
-export const JIT_SITE_FORM = 12;
+//   0            4              8          12         16
+//   | target u32 | distance i32 | insn u32 | opcode   |
+export const JIT_SITE_TARGET = 0;
+export const JIT_SITE_DISTANCE = 4;
+export const JIT_SITE_INSN = 8;
+/** Short opcode: jcc or jmp. */
+export const JIT_SITE_OPCODE = 12;
 export const JIT_SITE_SIZE = 16;
 
 // Status.

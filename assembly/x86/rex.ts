@@ -17,7 +17,7 @@ export function rex(p: usize, w: u32, reg: u32, rm: u32): usize {
 export function rexOpt(p: usize, w: u32, reg: u32, rm: u32): usize {
   const byte = rexByte(w, reg, rm);
   store<u8>(p, byte);
-  return p + <usize>(byte !== 0x40);
+  return p + (byte !== 0x40 ? 1 : 0);
 }
 
 /** REX of an access whose index is r12. */
