@@ -1,5 +1,12 @@
 import type { TypeId } from '../quantities.js';
-import { type BtfLayout, btfError, decodeType, indexTypes, readLayout } from './encoding.js';
+import {
+  type BtfLayout,
+  btfError,
+  decodeType,
+  indexTypes,
+  readLayout,
+  stringsWithFlavour,
+} from './encoding.js';
 import { essentialName } from './essential-name.js';
 import { formatType } from './format.js';
 import { type MemberPlace, resolveMember } from './member.js';
@@ -32,7 +39,7 @@ export class Btf {
   private readonly cache: (BtfType | undefined)[] = [];
   private readonly strings = new Map<number, string>();
   private names: NameIndex | null = null;
-  private flavoured: Map<string, string[]> | null = null;
+  private flavours: ReadonlyMap<string, readonly string[]> | null = null;
   private tags: Map<TypeId, BtfDeclTag[]> | null = null;
 
   private constructor(
@@ -133,36 +140,10 @@ export class Btf {
   findEssential(name: string): TypeId[] {
     const wanted = essentialName(name);
     if (wanted === '') return [];
-    const flavours = this.flavours.get(wanted) ?? [];
-    return [wanted, ...flavours].flatMap((each) => this.findAll(each)).sort((a, b) => a - b);
-  }
-
-  /** Names with a flavour by their essential name. */
-  private get flavours(): ReadonlyMap<string, string[]> {
-    if (this.flavoured === null) {
-      this.flavoured = new Map<string, string[]>();
-      for (let id = this.base === null ? 1 : this.firstId; id < this.count; id++) {
-        const offset = this.layout.view.getUint32(this.offsets[id - this.firstId]!, true);
-        if (!this.hasFlavour(offset)) continue;
-        const name = this.string(offset);
-        const known = this.flavoured.get(essentialName(name)) ?? [];
-        if (essentialName(name) !== name && !known.includes(name)) {
-          this.flavoured.set(essentialName(name), [...known, name]);
-        }
-      }
-    }
-    return this.flavoured;
-  }
-
-  private hasFlavour(offset: number): boolean {
-    if (offset < this.firstString) return false;
-    const { bytes, stringsStart, stringsEnd } = this.layout;
-    let underscores = 0;
-    for (let at = stringsStart + offset - this.firstString; at < stringsEnd && bytes[at] !== 0; at++) {
-      underscores = bytes[at] === 0x5f ? underscores + 1 : 0;
-      if (underscores === 3) return true;
-    }
-    return false;
+    this.flavours ??= this.indexFlavours();
+    return [wanted, ...(this.flavours.get(wanted) ?? [])]
+      .flatMap((each) => this.findAll(each))
+      .sort((a, b) => a - b);
   }
 
   /** Kind of a type without decoding it. */
@@ -281,6 +262,16 @@ export class Btf {
     joined.set(bytes);
     joined.set(borrowed, bytes.length);
     return new NameIndex(joined, nameAt);
+  }
+
+  /** Strings with a flavour by their essential name. */
+  private indexFlavours(): Map<string, readonly string[]> {
+    const flavours = new Map<string, readonly string[]>();
+    for (const name of stringsWithFlavour(this.layout)) {
+      const essential = essentialName(name);
+      if (essential !== name) flavours.set(essential, [...(flavours.get(essential) ?? []), name]);
+    }
+    return flavours;
   }
 
   private skip(id: TypeId, typedefs: boolean): TypeId {

@@ -21,6 +21,7 @@ export const INT_SIGNED = 1;
 export const INT_CHAR = 2;
 export const INT_BOOL = 4;
 
+const UNDERSCORE = 0x5f;
 const LAST_KIND = BtfKind.ENUM64;
 
 /** Bytes after the 12-byte record: fixed part and bytes per vlen, by kind. */
@@ -125,6 +126,24 @@ export function indexTypes(layout: BtfLayout): Uint32Array {
     at += length;
   }
   return offsets.subarray(0, count);
+}
+
+/** Strings that hold `___`: names that may have a CO-RE flavour. */
+export function stringsWithFlavour({ bytes, stringsStart, stringsEnd }: BtfLayout): string[] {
+  const found: string[] = [];
+  let start = stringsStart;
+  let run = 0;
+  let longest = 0;
+  for (let at = stringsStart; at < stringsEnd; at++) {
+    const byte = bytes[at]!;
+    run = byte === UNDERSCORE ? run + 1 : 0;
+    if (run > longest) longest = run;
+    if (byte !== 0) continue;
+    if (longest >= 3) found.push(new TextDecoder().decode(bytes.subarray(start, at)));
+    start = at + 1;
+    longest = 0;
+  }
+  return found;
 }
 
 /** Decodes the record at `at`; `string` resolves a name offset. Bounds were checked by indexTypes. */
