@@ -174,7 +174,8 @@ function oneByte(u: usize, opcode: u32): void {
       if (isRegister) return emitUndefined(u);
       return putMemory(u, COLD_LEA, registerAt(regNumber, operandWidth()), operandWidth());
     case 0x90:
-      return put(u, OP_NOP, 0, 0, 0);
+      // With REX.B it is xchg r8,rax.
+      return (rex & 1) !== 0 ? emitUndefined(u) : put(u, OP_NOP, 0, 0, 0);
     case 0x99:
       return putCold(u, COLD_CWD, 0, 0, operandWidth());
     case 0xa8:

@@ -43,6 +43,7 @@ const FUEL_UNIT = 32;
 export class Cpu {
   readonly #core: Core;
   readonly #state: number;
+  #steps = 0;
 
   constructor(core: Core) {
     this.#core = core;
@@ -77,7 +78,14 @@ export class Cpu {
   /** R1 to R5. */
   arguments(): bigint[] {
     const view = this.#core.view;
-    return ARGUMENTS.map((offset) => view.getBigUint64(this.#state + offset, true));
+    const state = this.#state;
+    return [
+      view.getBigUint64(state + CPU_DI, true),
+      view.getBigUint64(state + CPU_SI, true),
+      view.getBigUint64(state + CPU_DX, true),
+      view.getBigUint64(state + CPU_CX, true),
+      view.getBigUint64(state + CPU_R8, true),
+    ];
   }
 
   setArguments(args: readonly bigint[]): void {
@@ -96,17 +104,19 @@ export class Cpu {
 
   /**
    * Runs until something stops the CPU, at most `limit` instructions: whole slices while the limit is far, single
-   * steps up to it. Answers the number of instructions done. Errors: LIMIT_MEMORY.
+   * steps up to it. `steps` tells how many it were. Errors: LIMIT_MEMORY.
    */
-  run(limit: number): { readonly stop: CpuStop; readonly steps: number } {
+  run(limit: number): CpuStop {
     const { exports } = this.#core;
-    if (limit > RUN_MAX) {
-      const slice = limit - RUN_MAX;
-      const stop = stopOf(exports.cpuRun(slice) >>> 0);
-      return { stop, steps: slice - exports.cpuFuelLeft() / FUEL_UNIT };
-    }
-    const stop = stopOf(exports.cpuStep() >>> 0);
-    return { stop, steps: -exports.cpuFuelLeft() / FUEL_UNIT };
+    const slice = limit > RUN_MAX ? limit - RUN_MAX : 0;
+    const exit = slice > 0 ? exports.cpuRun(slice) : exports.cpuStep();
+    this.#steps = slice - exports.cpuFuelLeft() / FUEL_UNIT;
+    return stopOf(exit);
+  }
+
+  /** Instructions that the last run did. */
+  get steps(): number {
+    return this.#steps;
   }
 
   get fault(): CpuFault {

@@ -42,8 +42,8 @@ class OopsSignal {
 
 interface Running {
   readonly options: X86RunOptions;
-  readonly maxSteps: bigint;
-  steps: bigint;
+  readonly maxSteps: number;
+  steps: number;
 }
 
 /** Runs JIT images on the emulated x86-64 CPU, faults delivered and repaired through the exception tables. */
@@ -81,7 +81,7 @@ export class X86Engine {
       this.#cpu.rsp = options.stackTop ?? this.#stackTop;
     }
     const logged = this.#log.count;
-    const running: Running = { options, maxSteps: options.maxSteps ?? DEFAULT_STEPS, steps: 0n };
+    const running: Running = { options, maxSteps: Number(options.maxSteps ?? DEFAULT_STEPS), steps: 0 };
     this.#running = running;
     this.#cpu.gsBase = options.gsBase ?? 0n;
     let r0 = 0n;
@@ -96,7 +96,7 @@ export class X86Engine {
       this.#running = outer;
       if (saved) this.#cpu.restore(saved);
     }
-    return { r0, steps: running.steps, faults: this.#faults(logged), oops };
+    return { r0, steps: BigInt(running.steps), faults: this.#faults(logged), oops };
   }
 
   /** Calls a function by address, inside a gate handler: a callback. Returns its R0. Errors: USAGE_POINTER. */
@@ -143,14 +143,14 @@ export class X86Engine {
     const cpu = this.#cpu;
     for (;;) {
       const left = running.maxSteps - running.steps;
-      if (left <= 0n)
+      if (left <= 0)
         throw new LimitError(
           'LIMIT_STEPS',
           `x86: the program did not end within ${running.maxSteps} instructions`,
           { address: cpu.ip },
         );
-      const { stop, steps } = cpu.run(left < SLICE ? Number(left) : SLICE);
-      running.steps += BigInt(steps);
+      const stop = cpu.run(left < SLICE ? left : SLICE);
+      running.steps += cpu.steps;
       if (stop === 'fault') throw new OopsSignal(this.#oops());
       if (stop !== 'gate') continue;
       const gate = cpu.ip;

@@ -4,7 +4,7 @@ import { before, describe, it } from 'node:test';
 import { Core } from '../../host/core/core.js';
 import { GuestMemory, PAGE_SIZE, RIGHT_R, RIGHT_W, RIGHT_X } from '../../host/mm/guest-memory.js';
 import { X86Engine } from '../../host/runtime/cpu.js';
-import { type Golden, type GoldenFunction, goldens } from '../support/goldens.js';
+import { type Golden, type GoldenFunction, goldens, goldenSymbols } from '../support/goldens.js';
 
 const TYPES = new Set(['socket_filter', 'sched_cls']);
 const ARRAY_MAP = 2;
@@ -21,6 +21,24 @@ before(async () => {
   memory = new GuestMemory(core);
   engine = new X86Engine(core, memory);
 });
+
+/** Thunks that mitigations put between a return or an indirect jump and where it goes. */
+const THUNKS: readonly (readonly [RegExp, readonly number[]])[] = [
+  [/_return_thunk$/, [0xc3, 0xcc]],
+  [/^__x86_indirect_thunk_rcx$/, [0xff, 0xe1, 0xcc]],
+];
+
+/** Puts the kernel's thunks where its symbols say. */
+function placeThunks(kernel: string): void {
+  for (const [address, name] of Object.entries(goldenSymbols(kernel))) {
+    const code = THUNKS.find(([pattern]) => pattern.test(name))?.[1];
+    if (!code) continue;
+    const page = BigInt(address) & ~BigInt(PAGE_SIZE - 1);
+    memory.map(page, PAGE_SIZE, RIGHT_R | RIGHT_W);
+    memory.write(BigInt(address), Uint8Array.from(code));
+    memory.protect(page, PAGE_SIZE, RIGHT_R | RIGHT_X);
+  }
+}
 
 /** Programs that call no helper and do not read their context: all they answer comes from their own instructions. */
 function isSelfContained(golden: Golden): boolean {
@@ -101,6 +119,8 @@ for (const kernel of ['6.12', '6.1'])
     ['isa', 'base'],
     ['isa', 'nobmi2'],
     ['isa', 'harden2'],
+    ['isa', 'mitig'],
+    ['isa', 'mitigamd'],
     ['large', 'base'],
   ])
     describe(`images of ${kernel} ${corpus} ${profile} on the CPU`, () => {
@@ -109,6 +129,7 @@ for (const kernel of ['6.12', '6.1'])
       const cases = goldens(kernel, corpus, profile).filter(
         (golden) => golden.funcs?.length && isSelfContained(golden) && !(hidden && golden.maps?.length),
       );
+      before(() => placeThunks(kernel));
       it('has recorded runs', () => assert.ok(cases.length > 0));
       for (const golden of cases)
         it(golden.id, () => {
