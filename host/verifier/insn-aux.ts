@@ -28,8 +28,6 @@ export class InsnAux {
   readonly ctxFieldSize: Uint8Array;
   /** Index of the map of an ld_imm64, or of the map a helper call was given: NONE, POISON, or index. */
   readonly map: Int32Array;
-  /** 1 = the call was given the inner map of `map` (found by a lookup in a map of maps). */
-  readonly mapIsInner: Uint8Array;
   /** 1 = a helper's storage_get runs where sleeping is allowed is unknown: GFP_ATOMIC. */
   readonly storageGetAtomic: Uint8Array;
   /** 1 = needs a speculation barrier after the store (unprivileged). */
@@ -54,7 +52,6 @@ export class InsnAux {
     this.pointerType = new Int32Array(length);
     this.ctxFieldSize = new Uint8Array(length);
     this.map = new Int32Array(length).fill(NONE);
-    this.mapIsInner = new Uint8Array(length);
     this.storageGetAtomic = new Uint8Array(length);
     this.nospec = new Uint8Array(length);
     this.needsZext = new Uint8Array(length);

@@ -5,7 +5,7 @@ import { disassembleAt } from './disasm-names.js';
 import { Env } from './env.js';
 import type { InsnAux } from './insn-aux.js';
 import { step } from './insn.js';
-import type { KernelView } from './kernel-view.js';
+import type { KernelView, LoadedMap } from './kernel-view.js';
 import { LOG_LEVEL1, LOG_LEVEL2, type LogRecord } from './log.js';
 import { printChanges } from './log-state.js';
 import { frameText } from './log-text.js';
@@ -37,6 +37,8 @@ export interface SimulationResult {
   readonly stackDepth: Int32Array;
   readonly verifiedInsns: number;
   readonly stats: SimulationStats;
+  /** Maps by the indexes that aux.map holds: the program's, then inner maps. */
+  readonly maps: readonly LoadedMap[];
   /** Some instruction stores into packet data. */
   readonly writesPacket: boolean;
   /** The program calls bpf_throw. */
@@ -217,6 +219,7 @@ export function simulate(program: Prepared, kernel: KernelView, options: VerifyO
       stackDepth: env.stackDepth,
       verifiedInsns: env.processed,
       stats,
+      maps: env.maps,
       writesPacket: env.seenDirectWrite,
       usesThrow: env.usesThrow,
       log: env.log.lines,

@@ -2,7 +2,7 @@ import type { ProgramSpec } from '../../program/program-spec.js';
 import type { KernelOffsets } from '../ctx/offsets.js';
 import { kernelOffsets } from '../ctx/offsets.js';
 import type { InsnAux } from '../insn-aux.js';
-import type { KernelView } from '../kernel-view.js';
+import type { KernelView, LoadedMap } from '../kernel-view.js';
 import type { Prepared } from '../prepared.js';
 
 /** What every rewrite may look at. */
@@ -11,6 +11,8 @@ export interface RewriteEnvironment {
   readonly prepared: Prepared;
   readonly kernel: KernelView;
   readonly aux: InsnAux;
+  /** By the indexes that aux.map holds. */
+  readonly maps: readonly LoadedMap[];
   readonly offsets: KernelOffsets;
   readonly privileged: boolean;
   /** Linux 6.12 and later: signed division, arenas, per-CPU moves, may_goto, exceptions. */
@@ -25,6 +27,7 @@ export function rewriteEnvironment(
   prepared: Prepared,
   kernel: KernelView,
   aux: InsnAux,
+  maps: readonly LoadedMap[],
   privileged: boolean,
 ): RewriteEnvironment {
   const immediates = new Map<string, number>();
@@ -33,6 +36,7 @@ export function rewriteEnvironment(
     prepared,
     kernel,
     aux,
+    maps,
     offsets: kernelOffsets(kernel),
     privileged,
     helperTargets: new Map(),

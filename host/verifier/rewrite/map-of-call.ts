@@ -6,7 +6,5 @@ import type { RewriteEnvironment } from './environment.js';
 export function mapOfCall(env: RewriteEnvironment, origin: InsnIndex): MapSpec | null {
   if (env.aux.mapPoison[origin] === 1) return null;
   const index = env.aux.map[origin];
-  if (index < 0) return null;
-  const map = env.spec.maps[index];
-  return (env.aux.mapIsInner[origin] === 1 ? map?.inner : map) ?? null;
+  return index < 0 ? null : (env.maps[index]?.spec ?? null);
 }

@@ -1,6 +1,6 @@
 import { BPF_JMP, BPF_PSEUDO_KFUNC_CALL, BPF_TAIL_CALL, INSN_SIZE } from '../../../assembly/isa.js';
 import type { InsnAux } from '../insn-aux.js';
-import type { KernelView } from '../kernel-view.js';
+import type { KernelView, LoadedMap } from '../kernel-view.js';
 import type { LogRecord } from '../log.js';
 import type { Prepared } from '../prepared.js';
 import { tagOf } from '../prepass/tag.js';
@@ -26,6 +26,8 @@ export interface Simulated {
   /** Bytes of stack each function of the submitted program uses. */
   readonly stackDepth: ArrayLike<number>;
   readonly verifiedInsns: number;
+  /** Maps by the indexes that `aux.map` holds: the program's, then inner maps. Absent: the program's only. */
+  readonly maps?: readonly LoadedMap[];
   /** A store went through a packet pointer. */
   readonly writesPacket?: boolean;
   readonly log: readonly LogRecord[];
@@ -39,7 +41,7 @@ export function rewrite(
   privileged = true,
 ): VerifiedProgram {
   const { aux } = simulated;
-  const env = rewriteEnvironment(prepared, kernel, aux, privileged);
+  const env = rewriteEnvironment(prepared, kernel, aux, simulated.maps ?? kernel.maps, privileged);
   const starts = prepared.subprograms.map((subprogram) => subprogram.start);
   const stackDepth = starts.map((_, index) => simulated.stackDepth[index] ?? 0);
   let code: Code = { stream: InsnStream.parse(prepared.insns), functions: Int32Array.from(starts) };
