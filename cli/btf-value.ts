@@ -54,18 +54,22 @@ function integer(view: DataView, size: number, signed: boolean): number | bigint
   }
 }
 
-/** Printable characters, then only zeros. */
+/** Printable characters, then nothing or only zeros. */
 function isText(bytes: Uint8Array): boolean {
-  const end = bytes.indexOf(0);
-  if (end < 0) return false;
+  const end = textEnd(bytes);
   return (
     bytes.subarray(0, end).every((byte) => byte >= 0x20 && byte < 0x7f) &&
     bytes.subarray(end).every((byte) => byte === 0)
   );
 }
 
+function textEnd(bytes: Uint8Array): number {
+  const zero = bytes.indexOf(0);
+  return zero < 0 ? bytes.length : zero;
+}
+
 function text(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
+  return new TextDecoder().decode(bytes.subarray(0, textEnd(bytes)));
 }
 
 export function hex(bytes: Uint8Array): string {

@@ -129,7 +129,8 @@ export function mapReport(program: LoadedProgram, map: BpfMap): MapReport {
 
 const KINDS = { pf: '#PF', gp: '#GP', guard: 'guard' } as const;
 
-export function renderProgram(report: ProgramReport): string {
+/** At most `shown` faults of each run are spelled out. */
+export function renderProgram(report: ProgramReport, shown: number): string {
   const out = [`${report.program} (${report.section})`];
   out.push(`  verified  ${report.verifiedInsns} instructions processed, ${report.probeLoads} PROBE loads`);
   if (report.image) {
@@ -142,13 +143,15 @@ export function renderProgram(report: ProgramReport): string {
     out.push(`  not jited ${report.fallback}`);
     out.push('            the program runs in the interpreter');
   }
-  for (const run of report.runs) out.push(...renderRun(run));
+  for (const run of report.runs) out.push(...renderRun(run, shown));
   return `${out.join('\n')}\n`;
 }
 
-function renderRun(run: RunReport): string[] {
+function renderRun(run: RunReport, shown: number): string[] {
   const out = [`  run       on ${run.engines.join(' and ')}${run.note ? `: ${run.note}` : ''}`];
-  run.faults.forEach((fault, index) => out.push(...renderFault(fault, index + 1)));
+  run.faults.slice(0, shown).forEach((fault, index) => out.push(...renderFault(fault, index + 1)));
+  if (run.faults.length > shown)
+    out.push(`    and ${run.faults.length - shown} more (--faults ${run.faults.length})`);
   if (run.oops) out.push(...run.oops.map((line) => `    ${line}`));
   const repaired = run.faults.filter(({ kind }) => kind !== 'guard').length;
   const refused = run.faults.length - repaired;

@@ -12,6 +12,7 @@ Loads an object, runs its programs and shows every fault as it is delivered and 
 ${MACHINE_HELP}  --engine NAME          x86, interp, or all (default): every engine runs and all must agree
   --scene FILE           kernel objects and runs (default: FILE with .scene.json for .bpf.o, else samples)
   --max-steps N          step budget of a run
+  --faults N             faults of each run to spell out (default 6)
 
 example: faultline run examples/task_walk.bpf.o
 `;
@@ -21,12 +22,14 @@ const OPTIONS = {
   engine: { type: 'string', default: 'all' },
   scene: { type: 'string' },
   'max-steps': { type: 'string', default: '10000000000' },
+  faults: { type: 'string', default: '6' },
 } as const;
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS);
   const engine = oneOf('engine', values.engine, ['x86', 'interp', 'all']);
   const maxSteps = BigInt(integer('max-steps', values['max-steps']));
+  const shown = integer('faults', values.faults);
   const [path] = positionals;
   const { kernel, object, programs } = await machine(path, values);
   const loaded = programs.map((name) => object.program(name));
@@ -55,7 +58,10 @@ export async function run(args: string[]): Promise<number> {
   process.stdout.write(
     values.json
       ? `${JSON.stringify(outcome, toJson, 2)}\n`
-      : [...outcome.programs.map(renderProgram), ...outcome.maps.map(renderMap)].join(''),
+      : [
+          ...outcome.programs.map((program) => renderProgram(program, shown)),
+          ...outcome.maps.map(renderMap),
+        ].join(''),
   );
   const oopsed = outcome.programs.some(({ runs: all }) => all.some(({ oops }) => oops !== null));
   return oopsed ? Exit.REFUSED : Exit.DONE;

@@ -13,11 +13,12 @@ export const Exit = {
 } as const;
 
 type Options = NonNullable<ParseArgsConfig['options']>;
+type Parsed<T extends Options> = ReturnType<typeof parseArgs<{ options: T; allowPositionals: true }>>;
 
 /** node:util parseArgs whose complaints are UsageErrors (exit code 2). */
-export function parseOptions<T extends Options>(args: readonly string[], options: T, positionals = true) {
+export function parseOptions<T extends Options>(args: readonly string[], options: T): Parsed<T> {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: positionals, strict: true });
+    return parseArgs({ args: [...args], options, allowPositionals: true });
   } catch (error) {
     throw new UsageError('USAGE_OPTION', (error as Error).message, {}, { cause: error });
   }
