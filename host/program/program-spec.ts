@@ -51,7 +51,7 @@ export interface LineInfo {
   readonly source: string;
 }
 
-/** What a program attaches to. `kind`: fentry, fexit, fmod_ret, raw_tp (tp_btf), lsm, iter, or ''. */
+/** What a program attaches to. `kind`: fentry, fexit, fmod_ret, raw_tp (tp_btf), lsm, iter, freplace, or ''. */
 export interface AttachTarget {
   readonly kind: string;
   readonly target: string;
