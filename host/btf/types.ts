@@ -1,6 +1,6 @@
 import type { TypeId } from '../quantities.js';
 
-/** BTF kinds (spec/50 section 6). */
+/** BTF kinds, with the numbers that type records hold. */
 export const BtfKind = {
   VOID: 0,
   INT: 1,
