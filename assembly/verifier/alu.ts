@@ -334,13 +334,25 @@ function computable(op: i32, src: usize, is64: bool): bool {
   );
 }
 
+/** Linux 6.1 gives up at once on an unknown operand, except for add, sub and and. */
+function legacyRefuses(op: i32, src: usize, is64: bool): bool {
+  if (op === BPF_ADD || op === BPF_SUB || op === BPF_AND) return false;
+  const mask = load<u64>(src, REG_MASK);
+  return is64 ? mask !== 0 : <u32>mask !== 0;
+}
+
 /**
  * dst = dst op src for scalars; `op` = opcode & 0xf0, `is64` = class ALU64. The caller handles mov, neg, end, and
  * the and/or fork.
  */
 export function scalarAlu(op: i32, is64: i32, dst: usize, src: usize): void {
-  if (!computable(op, src, is64 !== 0)) {
+  if (isLegacy() ? legacyRefuses(op, src, is64 !== 0) : !computable(op, src, is64 !== 0)) {
     scalarUnknown(dst);
+    return;
+  }
+  if (isLegacy() && !computable(op, src, is64 !== 0)) {
+    scalarUnknown(dst);
+    if (is64 === 0) scalarZext(dst);
     return;
   }
   const dv = load<u64>(dst, REG_VALUE);

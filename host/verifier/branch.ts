@@ -203,6 +203,7 @@ export function simulateBranch(env: Env, at: InsnIndex): InsnIndex {
   if (way >= 0) {
     if (regs.isScalar(left)) markPrecise(env, dst);
     if (fromReg && regs.isScalar(right)) markPrecise(env, src);
+    printChanges(env);
     return way === 1 ? target : at + 1;
   }
   const linked: LinkedPlace[] = [];

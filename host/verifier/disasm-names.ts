@@ -8,6 +8,7 @@ const PSEUDO_FUNC = 4;
 /** An instruction of the program as its log shows it. */
 export function disassembleAt(env: Env, at: InsnIndex): string {
   return disassemble(env.code, at, {
+    legacy: env.legacy,
     helper: (id) => helperName(id, env.legacy),
     kfunc: (id) => env.program.kfuncs.get(id)?.name ?? 'unknown',
     imm64: (insn) => {

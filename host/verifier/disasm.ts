@@ -7,6 +7,8 @@ export interface DisasmNames {
   helper(id: number): string;
   kfunc(id: number): string;
   imm64(insn: InsnIndex): bigint;
+  /** Linux 6.1 does not know signed division and sign-extending moves. */
+  readonly legacy: boolean;
 }
 
 const ALU = new Map<number, string>([
@@ -48,14 +50,14 @@ export function aluOperator(opcode: number): string {
   return ALU.get(opcode & 0xf0) ?? '?';
 }
 
-function alu(code: Code, at: InsnIndex): string {
+function alu(code: Code, at: InsnIndex, legacy: boolean): string {
   const opcode = code.opcode[at];
   const wide = (opcode & 7) === isa.BPF_ALU64;
   const letter = wide ? 'r' : 'w';
   const op = opcode & 0xf0;
   const dst = code.dst[at];
   const src = code.src[at];
-  const off = code.off[at];
+  const off = legacy ? 0 : code.off[at];
   if (op === isa.BPF_END) {
     const name = wide ? 'bswap' : (opcode & 8) !== 0 ? 'be' : 'le';
     return `r${dst} = ${name}${code.imm[at]} r${dst}`;
@@ -141,7 +143,7 @@ function body(code: Code, at: InsnIndex, names: DisasmNames): string {
   switch (opcode & 7) {
     case isa.BPF_ALU:
     case isa.BPF_ALU64:
-      return alu(code, at);
+      return alu(code, at, names.legacy);
     case isa.BPF_JMP:
     case isa.BPF_JMP32:
       return jump(code, at, names);

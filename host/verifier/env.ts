@@ -51,7 +51,6 @@ export interface Pending {
 /** A state that was stored at an instruction. */
 export interface Explored {
   readonly state: State;
-  readonly callsite: InsnIndex;
   hits: number;
   misses: number;
 }

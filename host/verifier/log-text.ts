@@ -113,7 +113,9 @@ function ranges(env: Env, reg: HostAddress): string[] {
     let text = name;
     done.add(name);
     for (const [other, same] of shown) {
-      if (done.has(other) || BigInt.asUintN(64, same) !== BigInt.asUintN(64, value)) continue;
+      // Minima are joined with minima, maxima with maxima.
+      if (done.has(other) || other[2] !== name[2]) continue;
+      if (BigInt.asUintN(64, same) !== BigInt.asUintN(64, value)) continue;
       done.add(other);
       text += `=${other}`;
     }
@@ -145,8 +147,8 @@ function legacyRanges(env: Env, reg: HostAddress): string[] {
   const u32max = BigInt(mem.words[(reg + REG_U32MAX) >> 2] >>> 0);
   if (s32min !== smin && s32min !== S32_MIN) out.push(`s32_min=${s32min}`);
   if (s32max !== smax && s32max !== S32_MAX) out.push(`s32_max=${s32max}`);
-  if (u32min !== umin && u32min !== 0n) out.push(`u32_min=${u32min}`);
-  if (u32max !== umax && u32max !== U32_MAX) out.push(`u32_max=${u32max}`);
+  if (u32min !== umin && u32min !== 0n) out.push(`u32_min=${BigInt.asIntN(32, u32min)}`);
+  if (u32max !== umax && u32max !== U32_MAX) out.push(`u32_max=${BigInt.asIntN(32, u32max)}`);
   return out;
 }
 
@@ -191,7 +193,7 @@ export function registerText(env: Env, reg: HostAddress, frame: number): string 
   if (base === RegType.ARENA) return text;
   if (base === RegType.STACK) {
     const target = regs.get(reg, W_FRAME);
-    if (target !== frame) text += `[${target}]`;
+    if (target !== frame && !legacy) text += `[${target}]`;
     if (regs.isConst(reg)) return `${text}${regs.value(reg) + BigInt(off)}`;
   }
   if (base === RegType.BTF_ID) text += env.btfName(regs.get(reg, W_B), regs.get(reg, W_A));

@@ -60,7 +60,7 @@ export class Log {
       this.push({ level: LOG_LEVEL2, insn: next, text: `${next}:${text}` });
     } else {
       const width = last.text.length;
-      const column = Math.ceil(Math.max(width + STATE_TAB / 2, STATE_COLUMN) / STATE_TAB) * STATE_TAB - 1;
+      const column = Math.ceil(Math.max(width + 1 + STATE_TAB / 2, STATE_COLUMN) / STATE_TAB) * STATE_TAB - 2;
       const joined = `${last.text}${' '.repeat(Math.max(column - width, 0))};${text}`;
       this.size += joined.length - width;
       this.records[this.records.length - 1] = { ...last, text: joined };

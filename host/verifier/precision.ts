@@ -6,7 +6,7 @@ import { disassembleAt } from './disasm-names.js';
 import type { Env } from './env.js';
 import { LOG_LEVEL2 } from './log.js';
 import { frameText } from './log-text.js';
-import { W_LIVE, W_PRECISE } from './registers.js';
+import { W_LIVE, W_PRECISE, isRead } from './registers.js';
 import {
   type HistoryEntry,
   type LinkedPlace,
@@ -430,36 +430,43 @@ export function markPrecise(env: Env, regno: number): void {
   walk(env, wanted);
 }
 
+/** Calls `visit` for each scalar that a proved state read and needed exactly. */
+function forEachPrecise(env: Env, frame: number, visit: (slot: number, reg: number) => void): void {
+  const { regs, mem } = env;
+  const needed = (place: number): boolean =>
+    regs.isScalar(place) && regs.get(place, W_PRECISE) !== 0 && isRead(regs.get(place, W_LIVE));
+  for (let i = 0; i < 10; i++) if (needed(regAddress(frame, i))) visit(-1, i);
+  const slots = env.frames.slots(frame);
+  for (let i = 0; i < slots; i++) {
+    if (mem.bytes[kindAddress(frame, i, 7)] === SLOT_SPILL && needed(slotAddress(frame, i))) visit(i, -1);
+  }
+}
+
 /** A path met a state that was proved with precise scalars: those of this path are precise too. */
 export function propagatePrecision(env: Env, old: State): void {
   if (!env.privileged) return;
-  const { regs, mem } = env;
-  const wanted = new Wanted();
-  wanted.frame = env.state.frames.length - 1;
+  const top = env.state.frames.length - 1;
+  const all = new Wanted();
+  all.frame = top;
   for (let depth = old.frames.length - 1; depth >= 0; depth--) {
-    const frame = old.frames[depth];
     const names: string[] = [];
-    for (let i = 0; i < 10; i++) {
-      const reg = regAddress(frame, i);
-      if (!regs.isScalar(reg) || regs.get(reg, W_PRECISE) === 0 || (regs.get(reg, W_LIVE) & 3) === 0)
-        continue;
-      wanted.regs[depth] |= 1 << i;
-      names.push(`r${i}`);
-    }
-    const slots = env.frames.slots(frame);
-    for (let i = 0; i < slots; i++) {
-      const place = slotAddress(frame, i);
-      if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL || !regs.isScalar(place)) continue;
-      if (regs.get(place, W_PRECISE) === 0 || (regs.get(place, W_LIVE) & 3) === 0) continue;
-      wanted.addSlot(depth, i);
-      names.push(`fp-${(i + 1) * SLOT_BYTES}`);
-    }
-    if (env.log.verbose && names.length > 0) {
-      if (env.legacy) for (const name of names) env.log.line(`propagating ${name}`, env.insn, LOG_LEVEL2);
-      else env.log.line(`frame ${depth}: propagating ${names.join(',')}`, env.insn, LOG_LEVEL2);
+    forEachPrecise(env, old.frames[depth], (slot, reg) => {
+      const wanted = env.legacy ? new Wanted() : all;
+      if (slot >= 0) wanted.addSlot(depth, slot);
+      else wanted.regs[depth] |= 1 << reg;
+      const name = slot >= 0 ? `fp-${(slot + 1) * SLOT_BYTES}` : `r${reg}`;
+      names.push(name);
+      if (!env.legacy) return;
+      // Linux 6.1 walks back for one place at a time.
+      if (env.log.verbose) env.log.line(`frame ${depth}: propagating ${name}`, env.insn, LOG_LEVEL2);
+      wanted.frame = top;
+      walk(env, wanted);
+    });
+    if (!env.legacy && env.log.verbose && names.length > 0) {
+      env.log.line(`frame ${depth}: propagating ${names.join(',')}`, env.insn, LOG_LEVEL2);
     }
   }
-  if (!wanted.empty) walk(env, wanted);
+  if (!env.legacy && !all.empty) walk(env, all);
 }
 
 /** Whoever needs precision in the state just stored has to ask for it anew. */

@@ -154,7 +154,7 @@ function remember(env: Env, list: Explored[]): void {
   state.history = [];
   state.loopEntry = null;
   env.historyEntry = null;
-  list.push({ state: stored, callsite: callsite(env, state), hits: 0, misses: 0 });
+  list.push({ state: stored, hits: 0, misses: 0 });
   connect(env, state, stored);
 }
 
@@ -185,7 +185,7 @@ function connect(env: Env, state: State, stored: State): void {
  */
 export function isStateVisited(env: Env): boolean {
   const { insn, state } = env;
-  const list = listAt(env, insn);
+  const list = listAt(env, insn, callsite(env, state));
   const forced =
     env.program.forceCheckpoint[insn] !== 0 || (!env.legacy && state.history.length > MAX_HISTORY);
   let add = !env.legacy && forced;
@@ -193,14 +193,14 @@ export function isStateVisited(env: Env): boolean {
     add = true;
   }
   for (const one of list) {
-    if (one.state.branches > 0 || !sameCallsites(env, one.state, state)) continue;
+    if (one.state.insn !== insn || one.state.branches > 0) continue;
+    if (!sameCallsites(env, one.state, state)) continue;
     if (!inOpenLoop(one.state)) clean(env, one.state);
   }
-  const site = callsite(env, state);
   let stored = 0;
   for (let i = 0; i < list.length; i++) {
     const one = list[i];
-    if (one.callsite !== site) continue;
+    if (one.state.insn !== insn) continue;
     stored++;
     if (one.state.branches > 0) {
       if (meetLoop(env, one.state) === 'hit') return hit(env, one);
@@ -252,11 +252,13 @@ function freeDropped(env: Env): void {
   env.dropped = kept;
 }
 
-function listAt(env: Env, insn: InsnIndex): Explored[] {
-  let list = env.explored.get(insn);
+/** States are kept in as many buckets as there are instructions, by instruction and call site. */
+function listAt(env: Env, insn: InsnIndex, site: number): Explored[] {
+  const bucket = ((insn ^ site) >>> 0) % env.count;
+  let list = env.explored.get(bucket);
   if (list === undefined) {
     list = [];
-    env.explored.set(insn, list);
+    env.explored.set(bucket, list);
   }
   return list;
 }
