@@ -6,14 +6,16 @@ import { EXTABLE_ENTRY_SIZE, EXTABLE_INSN } from './layout/extable';
  * linear and the guest address of the first entry.
  */
 export function extableSearch(table: usize, tableGuest: u64, entries: u32, ip: u64): usize {
-  const toGuest = tableGuest - <u64>table;
+  // What an entry's linear address plus its distance comes to when it is the one for `ip`.
+  const key = ip - tableGuest + <u64>table - EXTABLE_INSN;
   let base = table;
   let n = <usize>entries;
   while (n !== 0) {
-    const pivot = base + (n >> 1) * EXTABLE_ENTRY_SIZE;
-    const address = <u64>(pivot + EXTABLE_INSN) + toGuest + <u64>(<i64>load<i32>(pivot + EXTABLE_INSN));
-    if (ip === address) return pivot;
-    if (ip > address) {
+    const half = n >> 1;
+    const pivot = base + ((half + (half << 1)) << 2);
+    const address = <u64>pivot + <u64>(<i64>load<i32>(pivot + EXTABLE_INSN));
+    if (key === address) return pivot;
+    if (key > address) {
       base = pivot + EXTABLE_ENTRY_SIZE;
       n--;
     }

@@ -109,31 +109,55 @@ export function faultMapLookupHalves(high: u32, low: u32): u32 {
   return lookup(((<u64>high) << 32) | low, detailCell);
 }
 
+/** Record of an offset from the window's base, less the address of the empty leaf. */
+function relativeRecord(offset: u64): usize {
+  const leaf = <usize>min<u64>(offset >> LEAF_SHIFT, WINDOW_LEAVES);
+  return <usize>load<u32>(leaf << 2, directory) + ((<usize>(offset >> TO_RECORD)) & RECORD_MASK);
+}
+
+/** Answers from a record without side block: `below` are its starts up to pc, pc's at bit 63. */
+function answer(record: usize, first: u32, below: u64, at: usize, ids: usize, details: usize): void {
+  const rank = <usize>popcnt(below);
+  const hit = <u32>((<i64>below) >> 63);
+  store<u32>(ids + (at << 2), (first + <u32>rank - 1) | ~hit);
+  store<u8>(details + at, load<u8>(record + rank, emptyLeaf + RECORD_DETAILS - 1) & hit);
+}
+
+function batchOneByOne(pcs: usize, count: usize, ids: usize, details: usize): void {
+  for (let at: usize = 0; at < count; at++)
+    store<u32>(ids + (at << 2), lookup(load<u64>(pcs + (at << 3)), details + at));
+}
+
 /** Looks up `count` addresses (u64 each at `pcs`): ids go to u32s at `ids`, details to bytes at `details`. */
 export function faultMapBatch(pcs: usize, count: u32, ids: usize, details: usize): void {
   const base = windowBase;
-  const end = details + <usize>count;
-  const outside = outsiders !== 0;
-  while (details !== end) {
-    const pc = load<u64>(pcs);
-    const offset = pc - base;
-    const leaf = <usize>min<u64>(offset >> LEAF_SHIFT, WINDOW_LEAVES);
-    const record =
-      emptyLeaf + load<u32>(directory + (leaf << 2)) + ((<usize>(offset >> TO_RECORD)) & RECORD_MASK);
-    const first = load<u32>(record + RECORD_IDS);
-    if (<i32>first < 0) {
-      store<u32>(ids, sideLookup(record, pc, details));
-    } else if (outside && leaf === WINDOW_LEAVES) {
-      store<u32>(ids, faultTreeLookup(pc, details));
-    } else {
-      const below = load<u64>(record + RECORD_STARTS) << ~pc;
-      const rank = <usize>popcnt(below);
-      const hit = <u32>((<i64>below) >> 63);
-      store<u32>(ids, (first + <u32>rank - 1) | ~hit);
-      store<u8>(details, load<u8>(record + rank, RECORD_DETAILS - 1) & hit);
+  let left = <usize>count;
+  if (outsiders === 0) {
+    for (; left >= 4; left -= 4) {
+      const pc0 = load<u64>(pcs);
+      const pc1 = load<u64>(pcs, 8);
+      const pc2 = load<u64>(pcs, 16);
+      const pc3 = load<u64>(pcs, 24);
+      const record0 = relativeRecord(pc0 - base);
+      const record1 = relativeRecord(pc1 - base);
+      const record2 = relativeRecord(pc2 - base);
+      const record3 = relativeRecord(pc3 - base);
+      const first0 = load<u32>(record0, emptyLeaf + RECORD_IDS);
+      const first1 = load<u32>(record1, emptyLeaf + RECORD_IDS);
+      const first2 = load<u32>(record2, emptyLeaf + RECORD_IDS);
+      const first3 = load<u32>(record3, emptyLeaf + RECORD_IDS);
+      if (<i32>(first0 | first1 | first2 | first3) < 0) {
+        batchOneByOne(pcs, 4, ids, details);
+      } else {
+        answer(record0, first0, load<u64>(record0, emptyLeaf) << ~pc0, 0, ids, details);
+        answer(record1, first1, load<u64>(record1, emptyLeaf) << ~pc1, 1, ids, details);
+        answer(record2, first2, load<u64>(record2, emptyLeaf) << ~pc2, 2, ids, details);
+        answer(record3, first3, load<u64>(record3, emptyLeaf) << ~pc3, 3, ids, details);
+      }
+      pcs += 32;
+      ids += 16;
+      details += 4;
     }
-    pcs += 8;
-    ids += 4;
-    details++;
   }
+  batchOneByOne(pcs, left, ids, details);
 }

@@ -9,9 +9,9 @@ import {
   KSYM_REMOVED,
   KSYM_START,
 } from '../../assembly/layout/kallsyms.js';
-import { RB_LEFT, RB_PARENT, RB_RIGHT } from '../../assembly/layout/rbtree.js';
 import { Core } from '../../host/core/core.js';
 import { Random, testSeed } from '../support/random.js';
+import { walkTree } from '../support/rb-tree.js';
 
 const wasm = readFileSync(new URL('../../host/core/core.wasm', import.meta.url));
 
@@ -46,25 +46,6 @@ function after(symbols: readonly { start: number }[], offset: number): number {
 function containing(symbols: readonly Symbol[], offset: number): Symbol | undefined {
   const symbol = symbols[after(symbols, offset) - 1];
   return symbol !== undefined && offset <= symbol.last ? symbol : undefined;
-}
-
-/** Checks one tree's rules and answers its nodes in order. */
-function walk(view: DataView, root: number, at: number): number[] {
-  const order: number[] = [];
-  const blackHeight = (node: number, parent: number, parentRed: boolean): number => {
-    if (node === 0) return 1;
-    const word = view.getUint32(node + at + RB_PARENT, true);
-    const red = (word & 1) === 0;
-    assert.equal((word & ~1) >>> 0, parent, 'parent link');
-    assert.ok(!(red && parentRed), 'a red node has a red parent');
-    const left = blackHeight(view.getUint32(node + at + RB_LEFT, true), node, red);
-    order.push(node);
-    const right = blackHeight(view.getUint32(node + at + RB_RIGHT, true), node, red);
-    assert.equal(left, right, 'black heights differ');
-    return left + (red ? 0 : 1);
-  };
-  blackHeight(root, 0, true);
-  return order;
 }
 
 it(`latch tree and table search agree with a sorted array over ${OPERATIONS} operations`, async () => {
@@ -160,8 +141,8 @@ it(`latch tree and table search agree with a sorted array over ${OPERATIONS} ope
     const latch = exports.kallsymsLatch() >>> 0;
     assert.equal(view.getUint32(latch, true) % 2, 0, 'the writer is done');
     const want = symbols.map(({ node }) => node);
-    assert.deepEqual(walk(view, view.getUint32(latch + 4, true), KSYM_NODE0), want, note);
-    assert.deepEqual(walk(view, view.getUint32(latch + 8, true), KSYM_NODE1), want, note);
+    assert.deepEqual(walkTree(view, view.getUint32(latch + 4, true), KSYM_NODE0), want, note);
+    assert.deepEqual(walkTree(view, view.getUint32(latch + 8, true), KSYM_NODE1), want, note);
     for (const { node, start } of symbols)
       assert.equal(view.getBigUint64(node + KSYM_START, true), BASE + BigInt(start));
     assert.equal(exports.kallsymsCount(), symbols.length);
