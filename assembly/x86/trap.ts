@@ -1,6 +1,7 @@
 // Delivery of a fault that a micro-op met: repaired through the exception table of the program it happened in, or
 // noted as the fault that ends the run.
-import { fixupException, faultProgram } from '../fault';
+import { extableSearch } from '../extable';
+import { faultProgram } from '../fault';
 import { faultLogPush } from '../fault-log';
 import { CPU_BP, CPU_SP } from '../layout/cpu';
 import {
@@ -11,7 +12,7 @@ import {
   FIXUP_REGISTER_SHIFT,
 } from '../layout/extable';
 import { FAULT_KIND_GP, FAULT_KIND_GUARD, FAULT_KIND_PF, FAULT_NONE } from '../layout/fault-log';
-import { KSYM_TABLE } from '../layout/kallsyms';
+import { KSYM_ENTRIES, KSYM_TABLE, KSYM_TABLE_GUEST } from '../layout/kallsyms';
 import { PF_FETCH, PF_PRESENT, RIGHT_GATE, VECTOR_GP, VECTOR_PF, VECTOR_SS } from '../layout/mmu';
 import { EXIT_FAULT, EXIT_GATE, EXIT_MEMORY } from '../layout/cpu';
 import { isCanonical, pageEntry } from '../mm/page-table';
@@ -71,18 +72,23 @@ function unrepaired(u: usize): usize {
 export function repair(u: usize): usize {
   const ip = load<u64>(u, U_IP);
   if (smap && faultVector === VECTOR_PF && isUserAddress(faultAddress)) return unrepaired(u);
-  const entry = fixupException(ip);
+  // fixupException in two steps: the log wants the entry's index in the table of its function.
+  const node = faultProgram(ip);
+  if (node === 0) return unrepaired(u);
+  const table = <usize>load<u32>(node + KSYM_TABLE);
+  const entry = extableSearch(table, load<u64>(node + KSYM_TABLE_GUEST), load<u32>(node + KSYM_ENTRIES), ip);
   if (entry === 0) return unrepaired(u);
   const fixup = load<u32>(entry + EXTABLE_FIXUP);
   const register = fixup >> FIXUP_REGISTER_SHIFT;
   const length = fixup & FIXUP_LENGTH_MASK;
-  if (register !== FIXUP_NO_REGISTER) store<u64>(REGS + register, 0);
-  const index = <u32>(entry - load<u32>(faultProgram(ip) + KSYM_TABLE)) / EXTABLE_ENTRY_SIZE;
+  const zeroes = register !== FIXUP_NO_REGISTER && register <= <u32>CPU_SP;
+  if (zeroes) store<u64>(REGS + register, 0);
+  const index = <u32>(entry - table) / EXTABLE_ENTRY_SIZE;
   const kind: u32 = faultVector === VECTOR_PF ? FAULT_KIND_PF : FAULT_KIND_GP;
-  faultLogPush(ip, faultAddress, kind, register === FIXUP_NO_REGISTER ? FAULT_NONE : register, index, length);
+  faultLogPush(ip, faultAddress, kind, zeroes ? register : FAULT_NONE, index, length);
   if (length === load<u8>(u, U_LEN)) return u + UOP;
   const next = codeLookup(ip + length);
-  if (next === 0) badFetch(ip + length, ip + length);
+  if (next === 0) setExitFault(VECTOR_PF, ip + length, PF_FETCH);
   return next;
 }
 
