@@ -4,10 +4,15 @@ import type { Env } from './env.js';
 import { W_PRECISE } from './registers.js';
 import { type State, kindAddress, regAddress, slotAddress } from './state.js';
 
-/** The nearest stored state of the path at this instruction with the same frames; null = first time round. */
+/**
+ * The state the path last had at this instruction with the same frames; null = first time round. What was stored on
+ * arriving now is this round's own.
+ */
 export function previousRound(env: Env, at: InsnIndex): State | null {
   const { state } = env;
-  for (let one = state.parent; one !== null; one = one.parent) {
+  const latest = state.parent;
+  const isThisRound = env.insn === at && latest?.insn === at;
+  for (let one = isThisRound ? latest.parent : latest; one !== null; one = one.parent) {
     if (one.insn === at && one.frames.length === state.frames.length) return one;
   }
   return null;
