@@ -13,11 +13,13 @@ import { CoreJit, type JitStep } from '../core/jit.js';
 import { JitError } from '../errors.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress, X86Register } from '../quantities.js';
+import { blind } from './blind.js';
 import { jitError } from './failure.js';
 import { guardOffset } from './guard.js';
 import type { ImagePlacement, ImageSource } from './image-source.js';
 import type { ExtableEntry, JitImage, JitInput } from './jit-image.js';
 import { cfiOffset, jitParameters } from './parameters.js';
+import type { RandomSource } from './random.js';
 
 const CALL = BPF_JMP | BPF_CALL;
 const LD_IMM64 = BPF_LD | BPF_DW;
@@ -35,7 +37,10 @@ interface FunctionReference {
 }
 
 interface Unit {
+  /** As the core compiles it: blinded where that was asked for. */
   readonly input: JitInput;
+  /** For each slot of `input` the slot the caller gave; null = the same. */
+  readonly origin: Int32Array | null;
   readonly job: CoreJit;
   readonly references: readonly FunctionReference[];
   placement?: ImagePlacement;
@@ -45,7 +50,8 @@ interface Unit {
  * Compiles the functions of one program and places them. Linux's order: each function is compiled with placeholders
  * for the addresses of the others; once all are placed, an extra pass writes the real ones.
  *
- * The images are final but not yet in guest memory: see ImageSource.finalize.
+ * The images are final but not yet in guest memory: see ImageSource.finalize. With `blinding` the constants are hidden
+ * first (net.core.bpf_jit_harden); slots in errors and images are those of `functions` all the same.
  *
  * @throws JitError as Linux would refuse; nothing stays allocated then.
  */
@@ -54,11 +60,12 @@ export function compile(
   knobs: JitKnobs,
   functions: readonly JitInput[],
   source: ImageSource,
+  blinding: RandomSource | null = null,
 ): JitImage[] {
   const units: Unit[] = [];
   try {
     for (const [index, input] of functions.entries()) {
-      const unit = openUnit(core, knobs, input, functions.length);
+      const unit = openUnit(core, knobs, input, functions.length, blinding);
       units.push(unit);
       compileUnit(unit, index, source);
     }
@@ -78,24 +85,40 @@ function placed(placement: ImagePlacement | undefined): ImagePlacement {
   return placement;
 }
 
-function openUnit(core: Core, knobs: JitKnobs, input: JitInput, functions: number): Unit {
-  if (input.insns.length % INSN_SIZE !== 0)
+function openUnit(
+  core: Core,
+  knobs: JitKnobs,
+  given: JitInput,
+  functions: number,
+  blinding: RandomSource | null,
+): Unit {
+  if (given.insns.length % INSN_SIZE !== 0)
     throw new JitError(
       'JIT_BAD_PROGRAM',
-      `function ${input.name}: expected instructions of ${INSN_SIZE} bytes, found ${input.insns.length} bytes`,
+      `function ${given.name}: expected instructions of ${INSN_SIZE} bytes, found ${given.insns.length} bytes`,
     );
+  const blinded = blinding === null ? null : blind(given.insns, blinding);
+  const input = blinded === null ? given : { ...given, insns: blinded.insns };
   const references = functionReferences(input, functions);
-  let insns = input.insns;
-  if (references.some(({ isCall }) => !isCall)) {
-    insns = insns.slice();
-    const view = new DataView(insns.buffer);
-    for (const { insn, isCall } of references) {
-      if (isCall) continue;
-      view.setUint32(insn * INSN_SIZE + 4, Number(ADDRESS_PLACEHOLDER & 0xffffffffn), true);
-      view.setUint32(insn * INSN_SIZE + 12, Number(ADDRESS_PLACEHOLDER >> 32n), true);
-    }
+  const insns = withPlaceholders(input.insns, references);
+  return {
+    input,
+    origin: blinded?.origin ?? null,
+    job: new CoreJit(core, jitParameters(knobs, input, insns)),
+    references,
+  };
+}
+
+function withPlaceholders(insns: Uint8Array, references: readonly FunctionReference[]): Uint8Array {
+  const loads = references.filter(({ isCall }) => !isCall);
+  if (loads.length === 0) return insns;
+  const copy = insns.slice();
+  const view = new DataView(copy.buffer);
+  for (const { insn } of loads) {
+    view.setUint32(insn * INSN_SIZE + 4, Number(ADDRESS_PLACEHOLDER & 0xffffffffn), true);
+    view.setUint32(insn * INSN_SIZE + 12, Number(ADDRESS_PLACEHOLDER >> 32n), true);
   }
-  return { input, job: new CoreJit(core, jitParameters(knobs, input, insns)), references };
+  return copy;
 }
 
 function functionReferences({ name, insns }: JitInput, functions: number): FunctionReference[] {
@@ -125,8 +148,16 @@ function functionReferences({ name, insns }: JitInput, functions: number): Funct
   return references;
 }
 
-function check(step: JitStep, job: CoreJit): void {
-  if (step !== null) throw jitError(step, job.codeLength);
+function check(step: JitStep, { job, origin }: Unit): void {
+  if (step === null) return;
+  throw jitError({ ...step, insn: origin?.[step.insn] ?? step.insn }, job.codeLength);
+}
+
+/** Offsets of the slots the caller gave: each begins where the first of those that replace it does. */
+function givenOffsets(offsets: Uint32Array, origin: Int32Array | null): Uint32Array {
+  if (origin === null) return offsets;
+  const starts = [...origin.keys()].filter((slot) => slot === 0 || origin[slot] !== origin[slot - 1]);
+  return Uint32Array.from([...starts, origin.length], (slot) => offsets[slot]);
 }
 
 const alignUp = (size: number, align: number): number => Math.ceil(size / align) * align;
@@ -136,27 +167,29 @@ function imageLength({ input, job }: Unit): number {
 }
 
 function compileUnit(unit: Unit, index: number, source: ImageSource): void {
-  check(unit.job.size(), unit.job);
+  check(unit.job.size(), unit);
   const placement = source.allocate(imageLength(unit), index);
   if (placement === null)
     throw new JitError('JIT_NO_IMAGE', `function ${unit.input.name}: no room for its image`);
   unit.placement = placement;
-  check(unit.job.image(placement.address), unit.job);
+  check(unit.job.image(placement.address), unit);
 }
 
 /** The extra pass: real addresses for the placeholders. */
-function linkUnit({ job, references }: Unit, knobs: JitKnobs, entries: readonly GuestAddress[]): void {
+function linkUnit(unit: Unit, knobs: JitKnobs, entries: readonly GuestAddress[]): void {
+  const { job, references } = unit;
   if (references.length === 0) return;
   for (const { insn, callee, isCall } of references) {
     const value = isCall ? entries[callee] - knobs.callBase : entries[callee];
     job.setImm(insn, Number(BigInt.asIntN(32, value)));
     if (!isCall) job.setImm(insn + 1, Number(BigInt.asIntN(32, value >> 32n)));
   }
-  check(job.patch(), job);
+  check(job.patch(), unit);
 }
 
 function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage {
-  const { input, job } = unit;
+  const { input, job, origin } = unit;
+  const given = (insn: number): number => origin?.[insn] ?? insn;
   const placement = placed(unit.placement);
   const bytes = job.bytes(imageLength(unit));
   const extableOffset = alignUp(job.codeLength, EXTABLE_ALIGN);
@@ -170,14 +203,14 @@ function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage 
     extableOffset,
     extable,
     entries: decodeEntries(unit, knobs, extable),
-    offsets: job.offsets(),
+    offsets: givenOffsets(job.offsets(), origin),
     passes: job.passes,
     stackDepth: input.stackDepth,
-    directSites: job.directSites(),
+    directSites: job.directSites().map((site) => ({ ...site, insn: given(site.insn) })),
   };
 }
 
-function decodeEntries({ input, job }: Unit, knobs: JitKnobs, extable: Uint8Array): ExtableEntry[] {
+function decodeEntries({ input, job, origin }: Unit, knobs: JitKnobs, extable: Uint8Array): ExtableEntry[] {
   const view = new DataView(extable.buffer, extable.byteOffset, extable.byteLength);
   return job.faults().map(({ offset, fixup, insn }, k) => {
     const field = fixup >>> 8;
@@ -187,7 +220,7 @@ function decodeEntries({ input, job }: Unit, knobs: JitKnobs, extable: Uint8Arra
       length: fixup & 0xff,
       register,
       data: view.getInt32(k * EXTABLE_ENTRY_SIZE + 8, true),
-      insn,
+      insn: origin?.[insn] ?? insn,
       guard: guardOffset(knobs.version, input.insns[insn * INSN_SIZE], offset, register),
     };
   });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { blind } from '../../../host/jit/blind.js';
+import { compile } from '../../../host/jit/compile.js';
 import type { RandomSource } from '../../../host/jit/random.js';
-import { fromHex, toHex } from '../../support/jit.js';
+import { profile } from '../../../host/profiles/profiles.js';
+import { FakeImages, fromHex, jitInput, loadCore, toHex } from '../../support/jit.js';
 
 const KEY = 0x11111111;
 const random: RandomSource = { u32: () => KEY };
@@ -66,5 +68,39 @@ describe('blinding keeps branches', () => {
   it('one that no longer reaches is an error', () => {
     const far = '0500ff7f00000000' + 'b700000005000000'.repeat(0x7fff) + EXIT;
     assert.throws(() => blind(fromHex(far), random), { code: 'JIT_BLIND', place: { insn: 0 } });
+  });
+});
+
+describe('a blinded image', () => {
+  // r0 = 5; r1 = *(u64 *)(r1 + 344) (probe); if r1 == 5 goto +1; r0 = 6; exit
+  const program = fromHex(
+    'b700000005000000' + '3911580100000000' + '1501010005000000' + 'b700000006000000' + EXIT,
+  );
+
+  it('is described in the slots that were given', async () => {
+    const core = await loadCore();
+    const { jit } = profile('linux-6.12');
+    const [plain] = compile(core, jit, [jitInput(program)], new FakeImages([0xffffffffc0001008n]));
+    const images = new FakeImages([0xffffffffc0001008n]);
+    const [hidden] = compile(core, jit, [jitInput(program)], images, random);
+    assert.equal(hidden.offsets.length, plain.offsets.length);
+    assert.ok(hidden.code.length > plain.code.length);
+    assert.deepEqual(
+      hidden.entries.map(({ insn }) => insn),
+      [1],
+    );
+    const [{ ipOffset, length }] = hidden.entries;
+    assert.equal(ipOffset + length, hidden.offsets[2]);
+    assert.equal(hidden.offsets[5], hidden.code.length);
+  });
+
+  it('is refused at the slot that was given', async () => {
+    const core = await loadCore();
+    const bad = fromHex('b700000005000000' + '0000000000000000' + EXIT);
+    const images = new FakeImages([0xffffffffc0001008n]);
+    assert.throws(() => compile(core, profile('linux-6.12').jit, [jitInput(bad)], images, random), {
+      code: 'JIT_UNKNOWN_OPCODE',
+      place: { insn: 1 },
+    });
   });
 });
