@@ -11,6 +11,8 @@ import type { GuestAddress } from '../quantities.js';
 const OWN_TEXT = 0xffff_ffff_8300_0000n;
 const OWN_TEXT_END = 0xffff_ffff_8380_0000n;
 const OWN_DATA = 0xffff_ffff_8380_0000n;
+/** Code and call gates share no page. */
+const OWN_THUNKS = 0xffff_ffff_83c0_0000n;
 const STRIDE = 16n;
 const PAGE = BigInt(PAGE_SIZE);
 
@@ -36,6 +38,7 @@ export class KernelText {
   readonly #perCpu = new Map<string, GuestAddress>();
   #nextText = OWN_TEXT;
   #nextData = OWN_DATA;
+  #nextThunk = OWN_THUNKS;
 
   constructor(
     private readonly memory: GuestMemory,
@@ -80,7 +83,7 @@ export class KernelText {
   #place(name: string): GuestAddress {
     const thunk = THUNKS.find(([pattern]) => pattern.test(name))?.[1];
     const isVariable = VARIABLES.has(name);
-    const address = this.profile.symbols.address(name) ?? this.#assign(isVariable);
+    const address = this.profile.symbols.address(name) ?? this.#assign(isVariable, thunk !== undefined);
     this.#addresses.set(name, address);
     this.#names.set(address, name);
     if (thunk) this.#write(address, thunk);
@@ -89,7 +92,11 @@ export class KernelText {
     return address;
   }
 
-  #assign(isVariable: boolean): GuestAddress {
+  #assign(isVariable: boolean, isThunk: boolean): GuestAddress {
+    if (isThunk) {
+      this.#nextThunk += STRIDE;
+      return this.#nextThunk - STRIDE;
+    }
     if (isVariable) {
       this.#nextData += STRIDE;
       return this.#nextData - STRIDE;

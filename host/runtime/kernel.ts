@@ -100,8 +100,6 @@ export class Kernel implements TypedMemory {
     const fixed = this.memory.alloc('modules', FIXED_AREA, FIXED_AREA);
     this.memory.unmap(fixed, FIXED_AREA);
     this.text = new KernelText(this.memory, profile, btf);
-    for (const thunk of ['its_return_thunk', 'srso_return_thunk', '__x86_indirect_thunk_rcx'])
-      this.text.address(thunk);
     this.memory.writeUint(this.text.address('jiffies'), 8, jiffiesAt(60_000_000_000n));
     this.ksyms = new KsymTable(core, this.memory, profile.version);
     this.#objects = new ObjectFactory(this);
