@@ -4,6 +4,7 @@ import { JitError } from '../errors.js';
 import { compile } from '../jit/compile.js';
 import type { ImageSource } from '../jit/image-source.js';
 import type { JitImage, JitInput } from '../jit/jit-image.js';
+import { seededRandom } from '../jit/random.js';
 import type { KsymTable } from '../kallsyms/ksym-table.js';
 import { programSymbol } from '../kallsyms/symbol-name.js';
 import type { BpfMap } from '../maps/bpf-map.js';
@@ -61,7 +62,8 @@ export function link(
   let images: JitImage[] = [];
   let jitError: Error | null = null;
   try {
-    images = compile(core, profile.jit, jitInputs(verified), source);
+    const blinding = profile.harden === 2 ? seededRandom(id) : null;
+    images = compile(core, profile.jit, jitInputs(verified), source, blinding);
   } catch (error) {
     if (!(error instanceof JitError)) throw error;
     jitError = error;
