@@ -16,8 +16,9 @@ import {
 
 const RUNS = 400;
 const SEED = 20191013;
-const check = (property: fc.IRawProperty<unknown>): void =>
-  fc.assert(property as never, { numRuns: RUNS, seed: SEED });
+function check<T>(property: fc.IProperty<T>): void {
+  fc.assert(property, { numRuns: RUNS, seed: SEED });
+}
 
 let cpu: TestCpu;
 before(async () => {
