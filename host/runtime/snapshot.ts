@@ -9,7 +9,7 @@ const REGIONS: readonly RegionName[] = ['user', 'direct', 'vmalloc'];
  * `restore` brings it back, as often as wanted.
  */
 export class Snapshot {
-  readonly #pages: (readonly [GuestAddress, Uint8Array])[] = [];
+  readonly #ranges: (readonly [GuestAddress, Uint8Array])[] = [];
   readonly #maps: (() => void)[];
 
   constructor(
@@ -17,14 +17,38 @@ export class Snapshot {
     maps: Iterable<BpfMap>,
   ) {
     this.#maps = [...maps].map((map) => map.snapshot());
-    for (const name of REGIONS) {
-      for (const page of memory.usedPages(name)) this.#pages.push([page, memory.read(page, PAGE_SIZE)]);
-    }
+    for (const name of REGIONS)
+      for (const { start, size } of rangesOf(memory.usedPages(name)))
+        this.#ranges.push([start, memory.read(start, size)]);
   }
 
   restore(): void {
     for (const restore of this.#maps) restore();
-    for (const [page, bytes] of this.#pages)
-      if (this.memory.rights(page) !== 0) this.memory.write(page, bytes);
+    for (const [start, bytes] of this.#ranges) {
+      if (this.memory.isMapped(start, bytes.length)) this.memory.write(start, bytes);
+      else this.#restorePages(start, bytes);
+    }
   }
+
+  /** Part of the range is gone (arena pages that were freed). */
+  #restorePages(start: GuestAddress, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += PAGE_SIZE) {
+      const page = start + BigInt(at);
+      if (this.memory.rights(page) !== 0) this.memory.write(page, bytes.subarray(at, at + PAGE_SIZE));
+    }
+  }
+}
+
+function* rangesOf(pages: Iterable<GuestAddress>): Generator<{ start: GuestAddress; size: number }> {
+  let start = 0n;
+  let size = 0;
+  for (const page of pages) {
+    if (size > 0 && page === start + BigInt(size)) size += PAGE_SIZE;
+    else {
+      if (size > 0) yield { start, size };
+      start = page;
+      size = PAGE_SIZE;
+    }
+  }
+  if (size > 0) yield { start, size };
 }
