@@ -103,6 +103,9 @@ export const OP_CMPJ: u32 = 104;
 /** test and je / jne for each of 64R 64I 32R 32I. */
 export const OP_TESTJ: u32 = 144;
 
+// From 152 on: two neighbouring records at once (pairs.ts). scripts/cpu-loop/ops.js has a handler for every number and
+// checks them against this file.
+
 // Cold operations (form bits 0-5).
 export const COLD_ALU_R: u32 = 1;
 export const COLD_ALU_I: u32 = 2;
