@@ -32,7 +32,7 @@ export let faultCode: u32 = 0;
 
 export function tlbFlush(): void {
   ready = true;
-  for (let at: usize = 0; at < <usize>TLB_BYTES; at += <usize>1 << TLB_ENTRY_SHIFT) {
+  for (let at: usize = 0; at < <usize>TLB_BYTES; at += (<usize>1) << TLB_ENTRY_SHIFT) {
     store<u64>(tlbRead + at, EMPTY);
     store<u64>(tlbWrite + at, EMPTY);
   }
