@@ -37,7 +37,7 @@ export class Evaluator {
   private constructor(
     private readonly options: ExecOptions,
     private readonly core: Core,
-    private readonly btf: Btf,
+    private readonly btf: Btf | undefined,
     private readonly symbols: Record<string, Record<string, string>> | null,
   ) {}
 

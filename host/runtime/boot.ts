@@ -12,8 +12,11 @@ export interface BootOptions {
   readonly profile?: string | Profile;
   /** CPU and boot options: base (default), nobmi2, mitig, mitigamd, harden2. */
   readonly variant?: string;
-  /** The kernel's BTF (/sys/kernel/btf/vmlinux), parsed or not. */
-  readonly btf: Btf | Uint8Array;
+  /**
+   * The kernel's BTF (/sys/kernel/btf/vmlinux), parsed or not; without it, the types of Linux 6.12 that programs meet
+   * most, which ship with the package.
+   */
+  readonly btf?: Btf | Uint8Array;
   /** core.wasm, where it does not lie beside the package's code. */
   readonly wasm?: CoreSource;
   /** Bytes of each guest region, where 64 MiB are too few or too many. */
@@ -27,11 +30,11 @@ export interface BootOptions {
  *
  * @throws UsageError USAGE_PROFILE; BtfError; LimitError LIMIT_MEMORY.
  * @example
- * const kernel = await bootKernel({ btf: await readFile('vmlinux.btf') });
+ * const kernel = await bootKernel();
  * const object = kernel.loadObject(await readFile('task_walk.bpf.o'));
  */
-export async function bootKernel(options: BootOptions): Promise<Kernel> {
-  const btf = options.btf instanceof Btf ? options.btf : Btf.parse(options.btf);
+export async function bootKernel(options: BootOptions = {}): Promise<Kernel> {
+  const btf = options.btf instanceof Btf ? options.btf : Btf.parse(options.btf ?? (await shippedBtf()));
   const named = options.profile ?? 'linux-6.12';
   const profile = typeof named === 'string' ? profileByName(named, options.variant) : named;
   const core = await Core.load(options.wasm ?? (await platform().coreWasm()));
@@ -42,4 +45,10 @@ export async function bootKernel(options: BootOptions): Promise<Kernel> {
     memory: options.memory,
     seed: options.seed ?? 1,
   });
+}
+
+/** Loaded only when it is needed: a bundle whose users bring their own BTF keeps it in a chunk of its own. */
+async function shippedBtf(): Promise<Uint8Array> {
+  const { embeddedBtf } = await import('../profiles/data/embedded-btf.js');
+  return embeddedBtf();
 }
