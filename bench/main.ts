@@ -9,6 +9,7 @@ export interface Suite {
 
 const SUITES: Record<string, () => Promise<Suite>> = {
   btf: () => import('./btf.js'),
+  lookup: () => import('./lookup/suite.js'),
 };
 
 const { values, positionals } = parseArgs({

@@ -63,6 +63,7 @@ export class FaultMap {
   readonly core: Core;
   readonly exports: CoreExports;
   readonly #detail: HostAddress;
+  #cell: Uint8Array;
   // Held apart: a call through a field is what V8 makes a direct one, with the address unboxed.
   readonly #lookup: CoreExports['faultMapLookup'];
   readonly #lookupTree: CoreExports['faultTreeLookup'];
@@ -72,6 +73,7 @@ export class FaultMap {
     this.core = core;
     this.exports = core.exports;
     this.#detail = core.exports.detailCell.value;
+    this.#cell = new Uint8Array(core.memory.buffer, this.#detail, 1);
     this.#lookup = core.exports.faultMapLookup;
     this.#lookupTree = core.exports.faultTreeLookup;
     core.exports.faultIndexSetMapped(settings.mapped);
@@ -143,7 +145,13 @@ export class FaultMap {
 
   /** Detail byte of the last single lookup. */
   get detail(): number {
-    return this.core.bytes[this.#detail];
+    // The view is empty once memory has grown.
+    return this.#cell[0] ?? this.#cellAgain();
+  }
+
+  #cellAgain(): number {
+    this.#cell = new Uint8Array(this.core.memory.buffer, this.#detail, 1);
+    return this.#cell[0];
   }
 
   batch(pcs: HostAddress, count: number, ids: HostAddress, details: HostAddress): void {
