@@ -5,6 +5,9 @@ import { W_LIVE, W_PARENT, W_SUBREG, W_TYPE } from './registers.js';
 import { RegType } from './reg-type.js';
 import { Errno } from './verifier-error.js';
 
+/** r0 to r10: what programs may name. */
+const REGISTERS = 11;
+
 /** Marks a place read, up through the parents until one wrote it. */
 export function markRead(env: Env, reg: HostAddress, half: boolean): void {
   const parent = env.regs.get(reg, W_PARENT);
@@ -16,6 +19,7 @@ export function markRead(env: Env, reg: HostAddress, half: boolean): void {
 
 /** A register is about to be read; `half` = only its low 32 bits. */
 export function readReg(env: Env, index: number, half = false): HostAddress {
+  if (index >= REGISTERS) env.fail(Errno.EINVAL, `R${index} is invalid`);
   const reg = env.reg(index);
   env.touchedRegs |= 1 << index;
   const w = env.mem.words;
@@ -28,6 +32,7 @@ export function readReg(env: Env, index: number, half = false): HostAddress {
 
 /** A register is about to be written; its value is still to be set. */
 export function writeReg(env: Env, index: number, mark = true): HostAddress {
+  if (index >= REGISTERS) env.fail(Errno.EINVAL, `R${index} is invalid`);
   if (index === 10) env.fail(Errno.EACCES, 'frame pointer is read only');
   const reg = env.reg(index);
   env.touchedRegs |= 1 << index;
