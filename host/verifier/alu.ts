@@ -7,7 +7,7 @@ import type { Env } from './env.js';
 import { readReg, writeReg } from './liveness.js';
 import { adjustPointer } from './pointer-arithmetic.js';
 import { markPrecise } from './precision.js';
-import { W_ID, W_OFF, W_SUBREG, W_TYPE } from './registers.js';
+import { W_ID, W_OFF, W_PRECISE, W_SUBREG, W_TYPE } from './registers.js';
 import { RegType } from './reg-type.js';
 import { assignScalarId } from './stack.js';
 import { regAddress } from './state.js';
@@ -242,6 +242,7 @@ function simulateBinary(env: Env, at: number, wide: boolean): void {
     adjustPointer(env, at, to, env.reg(to), src);
     return;
   }
+  if (fromReg && regs.get(dst, W_PRECISE) !== 0) markPrecise(env, code.src[at]);
   forkMask(env, at, dst, src);
   // dst op= dst: the operand must not change under the operation.
   let operand = src;

@@ -133,7 +133,8 @@ function load(code: Code, at: InsnIndex, names: DisasmNames): string {
 /** An instruction as Linux prints it in verifier logs, opcode first. */
 export function disassemble(code: Code, at: InsnIndex, names: DisasmNames): string {
   const opcode = code.opcode[at];
-  return `(${hex(opcode)}) ${body(code, at, names)}`;
+  const text = body(code, at, names);
+  return text.startsWith('BUG_') ? text : `(${hex(opcode)}) ${text}`;
 }
 
 function body(code: Code, at: InsnIndex, names: DisasmNames): string {

@@ -209,7 +209,7 @@ export function registerText(env: Env, reg: HostAddress, frame: number): string 
   }
   if (!legacy && off !== 0) parts.push(`off=${number(BigInt(off))}`);
   if (base === RegType.PACKET || base === RegType.PACKET_META)
-    parts.push(`r=${packetRange(regs.get(reg, W_A))}`);
+    parts.push(`r=${legacy ? regs.get(reg, W_A) : packetRange(regs.get(reg, W_A))}`);
   if (base === RegType.MEM && !legacy) parts.push(`sz=${regs.get(reg, W_A)}`);
   if (regs.isConst(reg)) {
     const imm = regs.value(reg);

@@ -220,8 +220,9 @@ function stepCall(env: Env, at: InsnIndex, after: InsnIndex, wanted: Wanted): nu
 
 function stepExit(env: Env, after: InsnIndex, wanted: Wanted): number {
   if (env.legacy) return UNSUPPORTED;
-  if (after >= 0 && callsCallback(env, after)) wanted.regs[wanted.frame] &= ~ARGUMENTS;
-  if ((wanted.regs[wanted.frame] & ARGUMENTS) !== 0) return UNSUPPORTED;
+  // Arguments of a call that calls back are the caller's: the callback does not make them.
+  const calledBack = after >= 0 && callsCallback(env, after);
+  if (!calledBack && (wanted.regs[wanted.frame] & ARGUMENTS) !== 0) return UNSUPPORTED;
   const returned =
     after >= 1 &&
     env.code.opcode[after - 1] === (isa.BPF_JMP | isa.BPF_CALL) &&
@@ -291,7 +292,8 @@ function slotMask(wanted: Wanted, frame: number): string {
 function markState(env: Env, state: State, wanted: Wanted): boolean {
   const { regs, mem } = env;
   let fresh = false;
-  for (let depth = wanted.frame; depth >= 0; depth--) {
+  const lowest = env.legacy ? wanted.frame : 0;
+  for (let depth = wanted.frame; depth >= lowest; depth--) {
     const frame = state.frames[depth];
     const before = wanted.regs[depth];
     const beforeSlots = slotMask(wanted, depth);
@@ -394,7 +396,7 @@ function walk(env: Env, wanted: Wanted): void {
         if (wanted.empty) return;
       }
       after = at;
-      if (at === first && (remaining === 0 || (remaining === 1 && history[0].insn === at))) break;
+      if (at === first && (env.legacy || remaining === 0 || (remaining === 1 && history[0].insn === at))) break;
       if (remaining > 0 && history[remaining - 1].insn === at) at = history[--remaining].previous;
       else at--;
       if (at < 0) return markAll(env);
@@ -459,7 +461,7 @@ export function propagatePrecision(env: Env, old: State): void {
       if (!env.legacy) return;
       // Linux 6.1 walks back for one place at a time.
       if (env.log.verbose) env.log.line(`frame ${depth}: propagating ${name}`, env.insn, LOG_LEVEL2);
-      wanted.frame = top;
+      wanted.frame = depth;
       walk(env, wanted);
     });
     if (!env.legacy && env.log.verbose && names.length > 0) {

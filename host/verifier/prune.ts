@@ -29,10 +29,6 @@ const MISSES = 3;
 const LOOP_MISSES = 64;
 const MAY_GOTO = 0xe5;
 
-function callsite(env: Env, state: State): number {
-  return env.frames.get(state.frame, FRAME_CALLSITE);
-}
-
 function sameCallsites(env: Env, a: State, b: State): boolean {
   if (a.frames.length !== b.frames.length) return false;
   return a.frames.every(
@@ -185,7 +181,7 @@ function connect(env: Env, state: State, stored: State): void {
  */
 export function isStateVisited(env: Env): boolean {
   const { insn, state } = env;
-  const list = listAt(env, insn, callsite(env, state));
+  const list = listAt(env, insn, env.frames.get(state.frame, FRAME_CALLSITE));
   const forced =
     env.program.forceCheckpoint[insn] !== 0 || (!env.legacy && state.history.length > MAX_HISTORY);
   let add = !env.legacy && forced;
@@ -200,8 +196,9 @@ export function isStateVisited(env: Env): boolean {
   let stored = 0;
   for (let i = 0; i < list.length; i++) {
     const one = list[i];
-    if (one.state.insn !== insn) continue;
+    // The bucket's length counts, whichever instruction its states are of.
     stored++;
+    if (one.state.insn !== insn) continue;
     if (one.state.branches > 0) {
       if (meetLoop(env, one.state) === 'hit') return hit(env, one);
       const early =

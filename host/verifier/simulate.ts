@@ -1,6 +1,6 @@
 import type { InsnIndex } from '../quantities.js';
 import { finishPath } from './branch-stack.js';
-import { functionArguments, setGlobalArguments } from './call/global-functions.js';
+import { checkMainArguments, functionArguments, setGlobalArguments } from './call/global-functions.js';
 import { disassembleAt } from './disasm-names.js';
 import { Env } from './env.js';
 import type { InsnAux } from './insn-aux.js';
@@ -147,6 +147,7 @@ function simulateFunction(env: Env, subprogram: number): void {
   touchAll(env);
   if (subprogram === 0) {
     env.regs.setPointer(regAddress(env.frame, 1), RegType.CTX);
+    if (env.legacy) checkMainArguments(env);
   } else {
     const args = functionArguments(env, subprogram);
     if (args === null) {

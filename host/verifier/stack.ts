@@ -155,6 +155,8 @@ function writeFixed(env: Env, ptr: HostAddress, off: number, size: number, value
   const aligned = off % SLOT_BYTES === 0;
   if (value !== 0 && aligned && keepsState(env, value)) {
     if (env.legacy) {
+      // Its walk back recognises only stores at the frame pointer.
+      if (env.code.dst[env.insn] !== 10) markPrecise(env, valueReg);
       spill(env, frame, slot, value, size);
       if (size < 8 && !valueFits(env, value, size)) regs.set(place, W_ID, 0);
     } else {

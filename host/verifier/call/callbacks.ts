@@ -4,6 +4,8 @@ import {
   FRAME_IN_CALLBACK,
   FRAME_RET_MAX,
   FRAME_RET_MIN,
+  LIVE_WRITTEN,
+  REG_SIZE,
 } from '../../../assembly/layout/verifier.js';
 import { BtfKind } from '../../btf/types.js';
 import type { HostAddress, InsnIndex } from '../../quantities.js';
@@ -13,7 +15,7 @@ import type { Env } from '../env.js';
 import { clobberReg } from '../liveness.js';
 import { LOG_LEVEL2 } from '../log.js';
 import { frameText } from '../log-text.js';
-import { W_A, W_C } from '../registers.js';
+import { W_A, W_C, W_LIVE } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { State, regAddress } from '../state.js';
 import { enterFrame, touchAll } from '../subprog.js';
@@ -34,6 +36,11 @@ function setMapArguments(env: Env, callee: HostAddress, map: number, uid: number
   }
 }
 
+/** Copies a register with its marks: reading the copy is reading the original. */
+function copyPlace(env: Env, to: HostAddress, from: HostAddress): void {
+  env.mem.copy(to, from, REG_SIZE);
+}
+
 function setArguments(
   env: Env,
   kind: CallbackKind,
@@ -46,26 +53,26 @@ function setArguments(
   switch (kind) {
     case 'loop':
       regs.setUnknown(at(1));
-      regs.copy(at(2), regAddress(caller, 3));
+      copyPlace(env, at(2), regAddress(caller, 3));
       break;
     case 'for_each':
       setMapArguments(env, callee, meta.map, meta.mapUid, 1);
-      regs.copy(at(4), regAddress(caller, 3));
+      copyPlace(env, at(4), regAddress(caller, 3));
       break;
     case 'timer':
     case 'wq':
       setMapArguments(env, callee, meta.map, meta.mapUid, 1);
       break;
     case 'find_vma':
-      regs.copy(at(1), regAddress(caller, 1));
+      copyPlace(env, at(1), regAddress(caller, 1));
       setBtfPointer(env, at(2), 0, env.kernel.btf.find('vm_area_struct', BtfKind.STRUCT), 0);
-      regs.copy(at(3), regAddress(caller, 4));
+      copyPlace(env, at(3), regAddress(caller, 4));
       break;
     case 'ringbuf':
       regs.setPointer(at(1), RegType.CONST_DYNPTR);
       regs.set(at(1), W_A, 1);
       regs.set(at(1), W_C, 1);
-      regs.copy(at(2), regAddress(caller, 3));
+      copyPlace(env, at(2), regAddress(caller, 3));
       break;
     default:
       setBtfPointer(env, at(1), 1, 0, TypeFlag.MEM_ALLOC | TypeFlag.NON_OWN_REF);
@@ -141,6 +148,11 @@ function enterOnce(
     env.log.line(frameText(env, state, depth - 1, true), at, LOG_LEVEL2);
     env.log.line('callee:', at, LOG_LEVEL2);
     env.log.line(frameText(env, state, depth, true), at, LOG_LEVEL2);
+  }
+  // Linux 6.1 marks the scratch registers of the frame it is in by then as written.
+  for (let i = 0; i < 6; i++) {
+    const reg = regAddress(callee, i);
+    env.regs.set(reg, W_LIVE, env.regs.get(reg, W_LIVE) | LIVE_WRITTEN);
   }
   touchAll(env);
   return env.program.subprograms[subprogram].start;

@@ -196,6 +196,12 @@ export function checkGlobalCall(env: Env, at: InsnIndex, callee: number): boolea
   return true;
 }
 
+/** Linux 6.1 checks the main program's own prototype the same way, and goes on whatever it finds. */
+export function checkMainArguments(env: Env): void {
+  const args = functionArguments(env, 0);
+  if (args !== null) argumentsFit(env, args.slice(0, 1), false);
+}
+
 /** Registers of a global function that is verified on its own. */
 export function setGlobalArguments(env: Env, args: readonly FunctionArgument[]): void {
   const { regs } = env;
