@@ -48,15 +48,23 @@ function runRecord(kernel: Kernel, record: Golden): string | null {
   }
 }
 
-for (const [version, corpus, floor] of [
-  ['6.12', 'probe', 450],
-  ['6.12', 'isa', 1198],
-  ['6.1', 'probe', 154],
-  ['6.1', 'isa', 1082],
+for (const [version, corpus, variant, floor] of [
+  ['6.12', 'probe', 'base', 450],
+  ['6.12', 'isa', 'base', 1198],
+  ['6.12', 'large', 'base', 10],
+  ['6.12', 'isa', 'mitig', 79],
+  ['6.12', 'isa', 'mitigamd', 79],
+  ['6.12', 'isa', 'nobmi2', 119],
+  ['6.1', 'probe', 'base', 154],
+  ['6.1', 'isa', 'base', 1082],
+  ['6.1', 'large', 'base', 10],
+  ['6.1', 'isa', 'mitig', 77],
+  ['6.1', 'isa', 'mitigamd', 77],
 ] as const) {
-  test(`${corpus} programs do on Linux ${version} what the kernel did`, async (t) => {
-    const kernel = await bootKernel({ profile: `linux-${version}`, btf: Btf.parse(vmlinuxBtf(version)) });
-    const records = goldens(version, corpus, 'base').filter(comparable);
+  test(`${corpus} programs do on Linux ${version} (${variant}) what the kernel did`, async (t) => {
+    const btf = Btf.parse(vmlinuxBtf(version));
+    const kernel = await bootKernel({ profile: `linux-${version}`, variant, btf });
+    const records = goldens(version, corpus, variant).filter(comparable);
     const misses: string[] = [];
     for (const record of records) {
       let miss: string | null;
