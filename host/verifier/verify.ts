@@ -4,7 +4,7 @@ import { LOG_LEVEL1, type LogRecord } from './log.js';
 import type { VerifyOptions } from './options.js';
 import { prepare } from './prepass/prepare.js';
 import { rewrite } from './rewrite/rewrite.js';
-import { simulate } from './simulate.js';
+import { simulate, statsText } from './simulate.js';
 import type { VerifiedProgram } from './verified-program.js';
 import { VerifierError } from './verifier-error.js';
 
@@ -17,16 +17,14 @@ export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOpt
   const privileged = options.privileged ?? true;
   const prepared = prepare(spec, kernel, privileged);
   const simulated = simulate(prepared, kernel, options);
+  const closing: LogRecord = { level: LOG_LEVEL1, insn: 0, text: statsText(simulated.stats) };
   try {
-    return rewrite(prepared, simulated, kernel, privileged);
+    const log = [...simulated.log, closing];
+    return rewrite(prepared, { ...simulated, log }, kernel, privileged);
   } catch (error) {
-    throw error instanceof VerifierError ? withLog(error, simulated.log) : error;
+    if (!(error instanceof VerifierError)) throw error;
+    const { insn } = error.place;
+    const line: LogRecord = { level: LOG_LEVEL1, insn: insn ?? 0, text: error.message };
+    throw new VerifierError(error.errno, error.message, insn, [...simulated.log, line, closing]);
   }
-}
-
-/** A refusal by a rewrite, with what was printed before; the closing line of counters stays the last. */
-function withLog(error: VerifierError, log: readonly LogRecord[]): VerifierError {
-  const line: LogRecord = { level: LOG_LEVEL1, insn: error.place.insn ?? 0, text: error.message };
-  const lines = [...log.slice(0, -1), line, ...log.slice(-1)];
-  return new VerifierError(error.errno, error.message, error.place.insn, lines);
 }
