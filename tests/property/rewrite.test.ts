@@ -11,7 +11,7 @@ const EXIT = [0x95, 0, 0, 0, 0, 0, 0, 0];
 const RUNS = 300;
 
 /** Instructions that rewrites replace, in all lengths, and branches over them. */
-const plain = fc.constantFrom(
+const plain: fc.Arbitrary<readonly number[]> = fc.constantFrom<readonly (readonly number[])[]>(
   [0x3f, 0x10, 0, 0, 0, 0, 0, 0], // r0 /= r1
   [0x9c, 0x10, 1, 0, 0, 0, 0, 0], // w0 s%= w1
   [0x85, 0, 0, 0, 8, 0, 0, 0], // call get_smp_processor_id
@@ -36,11 +36,11 @@ const programs: fc.Arbitrary<Program> = fc
     let slots = 0;
     for (const part of parts) {
       starts.push(slots);
-      slots += Array.isArray(part) ? part.length / INSN : 1;
+      slots += 'code' in part ? 1 : part.length / INSN;
     }
     starts.push(slots);
     const bytes = parts.flatMap((part, index) => {
-      if (Array.isArray(part)) return part;
+      if (!('code' in part)) return [...part];
       const off = starts[part.to % starts.length] - starts[index] - 1;
       return [part.code, 0, off & 0xff, (off >> 8) & 0xff, 0, 0, 0, 0];
     });
