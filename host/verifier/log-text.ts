@@ -105,28 +105,30 @@ function ranges(env: Env, reg: HostAddress): string[] {
     ['umin32', u32min, u32min === 0n],
     ['umax32', u32max, u32max === U32_MAX],
   ];
-  const shown = all.filter(([, , omit]) => !omit);
+  const shown = all
+    .filter(([, , omit]) => !omit)
+    .map(([name, value]) => ({ name, value, text: rangeNumber(name, value) }));
   const out: string[] = [];
   const done = new Set<string>();
-  for (const [name, value] of shown) {
+  for (const { name, value, text } of shown) {
     if (done.has(name)) continue;
-    let text = name;
+    let names = name;
     done.add(name);
-    for (const [other, same] of shown) {
-      // Minima are joined with minima, maxima with maxima.
-      if (done.has(other) || other[2] !== name[2]) continue;
-      if (BigInt.asUintN(64, same) !== BigInt.asUintN(64, value)) continue;
-      done.add(other);
-      text += `=${other}`;
+    for (const other of shown) {
+      // Minima are joined with minima, maxima with maxima, when they also look the same.
+      if (done.has(other.name) || other.name[2] !== name[2] || other.text !== text) continue;
+      const narrow = name.endsWith('32') && other.name.endsWith('32');
+      if (!narrow && other.value !== value) continue;
+      done.add(other.name);
+      names += `=${other.name}`;
     }
-    const print = name.startsWith('u')
-      ? number(value)
-      : name.endsWith('32')
-        ? number32(value)
-        : number(value);
-    out.push(`${text}=${print}`);
+    out.push(`${names}=${text}`);
   }
   return out;
+}
+
+function rangeNumber(name: string, value: bigint): string {
+  return name.startsWith('s') && name.endsWith('32') ? number32(value) : number(value);
 }
 
 function legacyRanges(env: Env, reg: HostAddress): string[] {
