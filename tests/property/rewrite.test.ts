@@ -11,7 +11,7 @@ const EXIT = [0x95, 0, 0, 0, 0, 0, 0, 0];
 const RUNS = 300;
 
 /** Instructions that rewrites replace, in all lengths, and branches over them. */
-const plain: fc.Arbitrary<readonly number[]> = fc.constantFrom<readonly (readonly number[])[]>(
+const plain = fc.constantFrom<readonly number[]>(
   [0x3f, 0x10, 0, 0, 0, 0, 0, 0], // r0 /= r1
   [0x9c, 0x10, 1, 0, 0, 0, 0, 0], // w0 s%= w1
   [0x85, 0, 0, 0, 8, 0, 0, 0], // call get_smp_processor_id
