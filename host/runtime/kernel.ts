@@ -37,6 +37,7 @@ import { type Trap, oopsRecord } from './oops.js';
 import { PerCpuArea } from './per-cpu.js';
 import { PokeTable } from './poke.js';
 import type { Engine, OopsRecord } from './run-result.js';
+import { Samples } from './samples.js';
 import { Snapshot } from './snapshot.js';
 
 /** Module area kept for images at given addresses. */
@@ -86,7 +87,7 @@ export class Kernel implements TypedMemory {
   readonly #interp: InterpEngine;
   readonly #pokes: PokeTable;
   readonly #host: ProgramHost;
-  readonly #samples = new Map<string, KernelObject>();
+  readonly #samples: Samples;
   #current: KernelObject;
   #nextMap = 0;
   #nextProgram = 0;
@@ -122,7 +123,9 @@ export class Kernel implements TypedMemory {
       slotChanged: (map, index) => this.#pokes.update(map, index),
     };
     this.#host = this.#programHost();
-    this.#current = this.#objects.create('task_struct', { pid: 1000, tgid: 1000, comm: 'faultline' });
+    this.#samples = new Samples(this.#objects);
+    const self = this.#objects.create('task_struct', { pid: 1000, tgid: 1000, comm: 'faultline' });
+    this.#current = this.#samples.fill('task_struct', self);
     this.#perCpu.currentTask = this.#current.address;
   }
 
@@ -139,13 +142,9 @@ export class Kernel implements TypedMemory {
     return this.#objects.create(type, fields);
   }
 
-  /** One zeroed structure of this type, always the same: a stand-in where any object does. */
+  /** An object of this type, always the same, pointers that are never NULL set: a stand-in where any object does. */
   sample(type: string): KernelObject {
-    const known = this.#samples.get(type);
-    if (known) return known;
-    const made = this.#objects.create(type);
-    this.#samples.set(type, made);
-    return made;
+    return this.#samples.of(type);
   }
 
   /** The structure `type` at an address. */
