@@ -30,13 +30,3 @@ export function faultTreeLookup(pc: u64, detail: usize): u32 {
   store<u8>(detail, 0);
   return FAULT_MISS;
 }
-
-export function faultTreeBatch(pcs: usize, count: u32, ids: usize, details: usize): void {
-  const end = details + <usize>count;
-  while (details !== end) {
-    store<u32>(ids, faultTreeLookup(load<u64>(pcs), details));
-    pcs += 8;
-    ids += 4;
-    details++;
-  }
-}

@@ -87,4 +87,5 @@ export {
   faultMapSetBase,
 } from './fault-map';
 export { faultMapLeaves, faultMapLoad, faultMapUnload } from './fault-map-load';
-export { faultTreeBatch, faultTreeLookup } from './fault-tree';
+export { faultTreeLookup } from './fault-tree';
+export { faultTreeBatch } from './fault-tree-batch';

@@ -32,7 +32,7 @@ async function measure(job: Job, report: (report: Report) => void): Promise<void
   const name = sizeName(size);
   report({ progress: `${name}: placing images` });
   const load = makeLoad(size, addresses);
-  const core = await Core.load(readFileSync(new URL('../../host/core/core.wasm', import.meta.url)));
+  const core = await Core.load(readFileSync(process.env.CORE ?? new URL('../../host/core/core.wasm', import.meta.url)));
   const index = new FaultIndex(core);
   for (const image of load.images) index.add(image);
   const usage = index.memoryUsage();

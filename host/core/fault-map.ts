@@ -1,6 +1,5 @@
 import { EXTABLE_FIXUP, EXTABLE_INSN } from '../../assembly/layout/extable.js';
 import {
-  FAULT_MISS,
   FAULT_NO_INSN,
   INDEX_BAD_ADDRESS,
   INDEX_BAD_FIXUP,
@@ -62,20 +61,20 @@ export interface IndexedEntry {
 export class FaultMap {
   readonly core: Core;
   readonly exports: CoreExports;
-  readonly #detail: HostAddress;
-  #cell: Uint8Array;
-  // Held apart: a call through a field is what V8 makes a direct one, with the address unboxed.
-  readonly #lookup: CoreExports['faultMapLookup'];
-  readonly #lookupTree: CoreExports['faultTreeLookup'];
+  /** Where the detail byte of the last single lookup lies. */
+  readonly detailAt: HostAddress;
+  /** Entry id by the fault map, as a signed number: -1 = no entry. */
+  readonly lookup: (pc: GuestAddress) => number;
+  /** The same by tree and search; takes {@link detailAt}. */
+  readonly lookupTree: (pc: GuestAddress, detail: HostAddress) => number;
 
   /** Both settings are made before the first image comes in. */
   constructor(core: Core, settings: { readonly mapped: boolean; readonly base: GuestAddress }) {
     this.core = core;
     this.exports = core.exports;
-    this.#detail = core.exports.detailCell.value;
-    this.#cell = new Uint8Array(core.memory.buffer, this.#detail, 1);
-    this.#lookup = core.exports.faultMapLookup;
-    this.#lookupTree = core.exports.faultTreeLookup;
+    this.detailAt = core.exports.detailCell.value;
+    this.lookup = core.exports.faultMapLookup;
+    this.lookupTree = core.exports.faultTreeLookup;
     core.exports.faultIndexSetMapped(settings.mapped);
     core.exports.faultMapSetBase(settings.base);
   }
@@ -129,29 +128,6 @@ export class FaultMap {
       pc: BigInt.asUintN(64, field + BigInt(view.getInt32(at + EXTABLE_INSN, true))),
       fixup: view.getUint32(at + EXTABLE_FIXUP, true),
     };
-  }
-
-  /** Entry id by the fault map, or FAULT_MISS. */
-  lookup(pc: GuestAddress): number {
-    const id = this.#lookup(pc);
-    return id < 0 ? FAULT_MISS : id;
-  }
-
-  /** Entry id by tree and search, or FAULT_MISS. */
-  lookupTree(pc: GuestAddress): number {
-    const id = this.#lookupTree(pc, this.#detail);
-    return id < 0 ? FAULT_MISS : id;
-  }
-
-  /** Detail byte of the last single lookup. */
-  get detail(): number {
-    // The view is empty once memory has grown.
-    return this.#cell[0] ?? this.#cellAgain();
-  }
-
-  #cellAgain(): number {
-    this.#cell = new Uint8Array(this.core.memory.buffer, this.#detail, 1);
-    return this.#cell[0];
   }
 
   batch(pcs: HostAddress, count: number, ids: HostAddress, details: HostAddress): void {

@@ -80,6 +80,12 @@ const hex = (address: GuestAddress): string => `0x${address.toString(16)}`;
 export class FaultIndex {
   readonly #core: Core;
   readonly #map: FaultMap;
+  // Held here for the single call: a call through a field of one's own is what V8 makes a direct one, with the
+  // address unboxed.
+  readonly #lookupMap: FaultMap['lookup'];
+  readonly #lookupTree: FaultMap['lookupTree'];
+  readonly #detailAt: HostAddress;
+  #detail: Uint8Array;
   readonly #memory: FaultIndexOptions['memory'];
   readonly #mapped: boolean;
   #path: LookupPath;
@@ -107,6 +113,10 @@ export class FaultIndex {
     this.#useMap = this.#mapped;
     this.#memory = options.memory;
     this.#map = new FaultMap(core, { mapped: this.#mapped, base });
+    this.#lookupMap = this.#map.lookup;
+    this.#lookupTree = this.#map.lookupTree;
+    this.#detailAt = this.#map.detailAt;
+    this.#detail = core.bytes.subarray(this.#detailAt, this.#detailAt + 1);
   }
 
   /** Images in the index. */
@@ -176,12 +186,14 @@ export class FaultIndex {
    * below 2^31, dense, and valid until their image is removed.
    */
   lookup(pc: GuestAddress): number {
-    return this.#useMap ? this.#map.lookup(pc) : this.#map.lookupTree(pc);
+    const id = this.#useMap ? this.#lookupMap(pc) : this.#lookupTree(pc, this.#detailAt);
+    return id < 0 ? FAULT_MISS : id;
   }
 
   /** Register and length of the last single lookup, as in {@link FaultResults.details}. */
   get detail(): number {
-    return this.#map.detail;
+    // The view is empty once memory has grown.
+    return this.#detail[0] ?? this.#detailAgain();
   }
 
   /**
@@ -233,6 +245,11 @@ export class FaultIndex {
    */
   memoryUsage(): { readonly records: number; readonly owners: number; readonly heap: number } {
     return { ...this.#map.memory(), heap: Number(this.#core.exports.heapInUse()) };
+  }
+
+  #detailAgain(): number {
+    this.#detail = this.#core.bytes.subarray(this.#detailAt, this.#detailAt + 1);
+    return this.#detail[0];
   }
 
   #run(pcs: HostAddress, count: number, ids: HostAddress, details: HostAddress): void {
