@@ -48,7 +48,7 @@ function sockField(offsets: KernelOffsets, offset: number): readonly [place: num
 export function convertSock(access: Conversion): number {
   const field = sockField(access.offsets, access.offset);
   if (field !== null) return plainField(access, field[1], field[0]);
-  loadField(access, 2, access.src, access.offsets.of('sock', 'sk_rx_queue_mapping'));
+  loadField(access, 2, access.src, access.offsets.of('sock_common', 'skc_rx_queue_mapping'));
   access.sink.skipIfImm(BPF_JNE, access.dst, NO_QUEUE, 1);
   access.sink.movImm(access.dst, -1);
   return 2;

@@ -219,6 +219,30 @@ const cases: readonly Case[] = [
       exit`,
   },
   {
+    name: 'queue of a socket, which may have none',
+    type: SCHED_CLS,
+    before: 'r0 = *(u32 *)(r1 +76)\nexit',
+    facts: through(RegType.SOCKET, 4),
+    after: `
+      r0 = *(u16 *)(r1 +122)
+      if r0 != 0xffff goto +1
+      r0 = -1
+      exit`,
+  },
+  {
+    name: 'address that a cgroup program writes, with a register to spare',
+    type: 18,
+    spec: { expectedAttachType: 10 },
+    before: '*(u32 *)(r1 +4) = r9\nexit',
+    facts: through(RegType.CTX),
+    after: `
+      *(u64 *)(r1 +16) = r8
+      r8 = *(u64 *)(r1 +8)
+      *(u32 *)(r8 +4) = r9
+      r8 = *(u64 *)(r1 +16)
+      exit`,
+  },
+  {
     name: 'program that writes packets',
     type: SCHED_CLS,
     writesPacket: true,
