@@ -2,17 +2,12 @@
 // which alone is in the exception table.
 
 import { BPF_PROBE_MEMSX, BPF_REG_FP } from '../isa';
-import { JIT_LA57, JIT_V5_5, JIT_V6_1 } from '../layout/jit';
+import { JIT_PROBE_USER, JIT_PROBE_VSYSCALL, JIT_V5_5, JIT_V6_1 } from '../layout/jit';
 import { aluImm32, aluRR, clear, mov64 } from '../x86/encode';
 import { ptRegsOffset, R10, R11 } from '../x86/reg';
 import { put2, put3, put4, put8 } from '../x86/sink';
 import { loadMem, loadSigned } from './load_store';
-import { flags, noteFault, version } from './state';
-
-/** First byte above the user half, plus one page that offsets from small pointers reach. */
-function userLimit(): u64 {
-  return (flags & JIT_LA57) !== 0 ? 0x0100_0000_0000_0000 : 0x0000_8000_0000_0000;
-}
+import { noteFault, record, version } from './state';
 
 export function probeLoad(p: usize, op: u32, bpfD: u32, d: u32, s: u32, off: i32): usize {
   const start = p;
@@ -36,22 +31,23 @@ export function probeLoad(p: usize, op: u32, bpfD: u32, d: u32, s: u32, off: i32
 /** Fixup register of a probe load above R9: refused when the table is written. */
 export const NO_PROBE_REGISTER = 0xff_ffff;
 
-/** r11 = s + off - vsyscall; above limit - vsyscall is the kernel half below the vsyscall page. */
+/** r11 = s + off - vsyscall; above user limit - vsyscall is the kernel half below the vsyscall page. */
 function guard612(p: usize, s: u32, off: i32): usize {
-  // mov r10, 0xffffffffff600000
-  p = put3(put4(p, 0x00_c2c749), 0xff_6000);
+  const vsyscall = load<u64>(record + JIT_PROBE_VSYSCALL);
+  // mov r10, vsyscall
+  p = put4(put3(p, 0xc2_c749), <u32>vsyscall);
   p = mov64(p, R11, s);
   if (off !== 0) p = aluImm32(p, 0x01, 1, R11, off);
   p = aluRR(p, 0x29, 1, R11, R10);
-  p = put8(put2(p, 0xba49), userLimit() + 0xa0_0000);
+  p = put8(put2(p, 0xba49), load<u64>(record + JIT_PROBE_USER) - vsyscall);
   p = aluRR(p, 0x39, 1, R11, R10);
   // ja load
   return put2(p, 0x0077);
 }
 
-/** s below the limit plus |off|, or s + off carrying out, is refused. */
+/** s below the user limit plus |off|, or s + off carrying out, is refused. */
 function guard61(p: usize, s: u32, off: i32): usize {
-  p = put8(put2(p, 0xbb49), userLimit() + <u64>(off < 0 ? -off : off));
+  p = put8(put2(p, 0xbb49), load<u64>(record + JIT_PROBE_USER) + <u64>(off < 0 ? -off : off));
   p = aluRR(p, 0x39, 1, s, R11);
   // jb refuse
   p = put2(p, 0x0c72);

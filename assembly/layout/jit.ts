@@ -27,6 +27,9 @@ export const JIT_INDIRECT_THUNK = 88;
 export const JIT_CALL_DEPTH = 96;
 /** Address of the exception handler (5.5 form). */
 export const JIT_EX_HANDLER = 104;
+/** Limits of the probe guards: first address that may be loaded from, and the vsyscall page (sign-extended imm32). */
+export const JIT_PROBE_USER = 120;
+export const JIT_PROBE_VSYSCALL = 128;
 /** Final address of the image: set between jitSize and jitImage. */
 export const JIT_IMAGE = 112;
 
@@ -57,7 +60,6 @@ export const JIT_BMI2 = 1 << 0;
 export const JIT_IBT = 1 << 1;
 export const JIT_SLS = 1 << 2;
 export const JIT_RETPOLINE_CONFIG = 1 << 3;
-export const JIT_LA57 = 1 << 4;
 export const JIT_SMP = 1 << 5;
 export const JIT_PROBE_SUPPORT = 1 << 6;
 export const JIT_CALL_PADDING = 1 << 7;

@@ -19,6 +19,8 @@ export interface JitParameters {
   readonly thisCpuOff: number;
   readonly arenaKernel: GuestAddress;
   readonly arenaUser: GuestAddress;
+  readonly probeUser: GuestAddress;
+  readonly probeVsyscall: GuestAddress;
   readonly callBase: GuestAddress;
   readonly returnThunk: GuestAddress;
   readonly indirectThunk: GuestAddress;
@@ -82,6 +84,8 @@ export class CoreJit {
     u32(L.JIT_THIS_CPU_OFF, p.thisCpuOff);
     u64(L.JIT_ARENA_KERNEL, p.arenaKernel);
     u64(L.JIT_ARENA_USER, p.arenaUser);
+    u64(L.JIT_PROBE_USER, p.probeUser);
+    u64(L.JIT_PROBE_VSYSCALL, p.probeVsyscall);
     u64(L.JIT_CALL_BASE, p.callBase);
     u64(L.JIT_RETURN_THUNK, p.returnThunk);
     u64(L.JIT_INDIRECT_THUNK, p.indirectThunk);

@@ -1,6 +1,7 @@
 import * as L from '../../assembly/layout/jit.js';
 import type { JitParameters } from '../core/jit.js';
 import type { IndirectBranch, JitKnobs, KernelVersion } from '../profiles/profile.js';
+import type { GuestAddress } from '../quantities.js';
 import type { JitInput } from './jit-image.js';
 
 const VERSIONS: Readonly<Record<KernelVersion, number>> = {
@@ -22,6 +23,10 @@ const CFI: Readonly<Record<JitKnobs['cfi'], number>> = {
   fineibt: L.JIT_CFI_FINEIBT,
 };
 
+/** First address above the user half and one page, which offsets from small pointers reach. */
+const userLimit = (la57: boolean): GuestAddress => 1n << (la57 ? 56n : 47n);
+const VSYSCALL = 0xffffffffff600000n;
+
 /** Bytes of the CFI preamble between the start of an image and the function's address. */
 export function cfiOffset(knobs: JitKnobs): number {
   if (knobs.version !== '6.12' || knobs.cfi === 'off') return 0;
@@ -34,7 +39,6 @@ function flagBits(knobs: JitKnobs, input: JitInput): number {
     [knobs.ibt, L.JIT_IBT],
     [knobs.sls, L.JIT_SLS],
     [knobs.retpolineConfig, L.JIT_RETPOLINE_CONFIG],
-    [knobs.la57, L.JIT_LA57],
     [knobs.smp, L.JIT_SMP],
     [knobs.probeMem, L.JIT_PROBE_SUPPORT],
     [knobs.callPadding, L.JIT_CALL_PADDING],
@@ -65,6 +69,8 @@ export function jitParameters(knobs: JitKnobs, input: JitInput, insns: Uint8Arra
     thisCpuOff: knobs.thisCpuOff,
     arenaKernel: input.arenaKernel,
     arenaUser: input.arenaUser,
+    probeUser: knobs.probeLimits?.user ?? userLimit(knobs.la57),
+    probeVsyscall: knobs.probeLimits?.vsyscall ?? VSYSCALL,
     callBase: knobs.callBase,
     returnThunk: knobs.returnThunk ?? 0n,
     indirectThunk: knobs.indirectThunkRcx ?? 0n,

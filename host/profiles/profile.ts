@@ -35,6 +35,11 @@ export interface JitKnobs {
   readonly probeMem: boolean;
   /** With `callDepth`: address of the counter, in the per-CPU section. */
   readonly callDepthCounter?: GuestAddress;
+  /**
+   * For tests on a real CPU: limits of the guards of probing loads in place of the kernel's, so that addresses of a
+   * process pass. Addresses from `user` to below `vsyscall` do; `vsyscall` is a sign-extended 32-bit number.
+   */
+  readonly probeLimits?: { readonly user: GuestAddress; readonly vsyscall: GuestAddress };
   /** 5.5 only: address of the exception handler that table entries name. */
   readonly extableHandler?: GuestAddress;
   /** With `cfi`: type hashes of main programs and of subprograms; kcfi pads to 16 bytes with `callPadding`. */
