@@ -17,7 +17,7 @@ export { BpfMap, type MapKey, type MapValue } from './maps/bpf-map.js';
 export { ArenaMap } from './maps/arena-map.js';
 export { RingbufMap } from './maps/ringbuf-map.js';
 export { SampleMap } from './maps/sample-map.js';
-export { BPF_ANY, BPF_EXIST, BPF_NOEXIST, MapType } from './maps/map-type.js';
+export { BPF_ANY, BPF_EXIST, BPF_NOEXIST, MapType } from './program/map-types.js';
 export { Errno, errnoName } from './maps/errno.js';
 
 export type { Helper, HelperEnvironment, RunScope } from './helpers/helper.js';

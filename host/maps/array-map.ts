@@ -10,7 +10,7 @@ import {
   roundUp8,
 } from './bpf-map.js';
 import { Errno } from './errno.js';
-import { BPF_F_LOCK, BPF_F_MMAPABLE, BPF_NOEXIST } from './map-type.js';
+import { BPF_F_LOCK, BPF_F_MMAPABLE, BPF_NOEXIST } from '../program/map-types.js';
 
 const PAGE = 4096;
 

@@ -4,7 +4,7 @@ import type { GuestAddress } from '../quantities.js';
 import type { LoadedMap } from '../verifier/kernel-view.js';
 import { Errno, mapError } from './errno.js';
 import type { MapLayout } from './map-layout.js';
-import { BPF_EXIST, BPF_F_LOCK, BPF_F_RDONLY_PROG, BPF_NOEXIST } from './map-type.js';
+import { BPF_EXIST, BPF_F_LOCK, BPF_F_RDONLY_PROG, BPF_NOEXIST } from '../program/map-types.js';
 
 /** What maps need of the kernel they live in. */
 export interface MapEnvironment {

@@ -7,7 +7,7 @@ import type { BpfMap, MapEnvironment } from './bpf-map.js';
 import { Errno, mapError } from './errno.js';
 import { HashMap } from './hash-map.js';
 import { LpmMap } from './lpm-map.js';
-import { BPF_F_MMAPABLE, MapType } from './map-type.js';
+import { BPF_F_MMAPABLE, MapType } from '../program/map-types.js';
 import { PerCpuArrayMap } from './percpu-array-map.js';
 import { PointerArrayMap } from './pointer-array-map.js';
 import { QueueMap } from './queue-map.js';

@@ -12,7 +12,7 @@ import {
 } from './bpf-map.js';
 import { Errno } from './errno.js';
 import { innerErrno } from './inner-map.js';
-import { MapType } from './map-type.js';
+import { MapType } from '../program/map-types.js';
 import { perCpuPointer } from './percpu.js';
 
 const SLAB_BYTES = 16 * 1024;

@@ -1,6 +1,6 @@
 import type { BpfMap } from './bpf-map.js';
 import { Errno } from './errno.js';
-import { MapType } from './map-type.js';
+import { MapType } from '../program/map-types.js';
 
 /** Errno of putting `map` where maps like `template` belong; 0 = fits. Array lengths must agree, other lengths need not. */
 export function innerErrno(template: BpfMap, map: BpfMap | undefined): number {

@@ -11,7 +11,7 @@ import {
 } from './bpf-map.js';
 import { Errno } from './errno.js';
 import { innerErrno } from './inner-map.js';
-import { MapType } from './map-type.js';
+import { MapType } from '../program/map-types.js';
 
 /**
  * Arrays whose slots hold addresses of kernel objects: programs, inner maps, perf events, cgroups. The host stores

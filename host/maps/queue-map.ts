@@ -2,7 +2,7 @@ import type { MapSpec } from '../program/program-spec.js';
 import type { GuestAddress } from '../quantities.js';
 import { BpfMap, type MapCell, type MapEnvironment, flagsErrno } from './bpf-map.js';
 import { Errno } from './errno.js';
-import { BPF_EXIST, BPF_NOEXIST, MapType } from './map-type.js';
+import { BPF_EXIST, BPF_NOEXIST, MapType } from '../program/map-types.js';
 
 /** Queue (first in, first out) and stack (last in, first out): a ring of values without keys. */
 export class QueueMap extends BpfMap {

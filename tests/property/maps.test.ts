@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { MapError } from '../../host/errors.js';
-import { MapType } from '../../host/maps/map-type.js';
+import { MapType } from '../../host/program/map-types.js';
 import { testMaps } from '../support/map-env.js';
 
 const { make } = await testMaps();

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { RunEnvironment, runScope } from '../../../host/runtime/environment.js';
 import { findHelper, helperNames, missingHelper } from '../../../host/helpers/registry.js';
+import { MapType } from '../../../host/program/map-types.js';
+import { mapFunction } from '../../../host/verifier/rewrite/map-type.js';
 import type { BpfMap } from '../../../host/maps/bpf-map.js';
 import type { RingbufMap } from '../../../host/maps/ringbuf-map.js';
 import { testKernel } from '../../support/kernel.js';
@@ -214,6 +216,26 @@ test('map functions by the names of map types', () => {
   assert.equal(call('htab_map_delete_elem', hash.address, key), 0n);
   assert.equal(call('htab_map_delete_elem', hash.address, key), -2n);
   assert.throws(() => call('htab_map_lookup_elem', 0x1234n, key), { code: 'HELPER_MAP' });
+});
+
+test('every function of a map type that the verifier calls exists', () => {
+  const operations = [
+    'lookup',
+    'update',
+    'delete',
+    'push',
+    'pop',
+    'peek',
+    'redirect',
+    'each',
+    'percpu',
+  ] as const;
+  for (const [name, type] of Object.entries(MapType)) {
+    for (const operation of operations) {
+      const symbol = mapFunction(type, operation);
+      if (symbol) assert.ok(findHelper(symbol), `${name} ${operation}: ${symbol}`);
+    }
+  }
 });
 
 test('for each element', () => {

@@ -3,7 +3,7 @@ import test from 'node:test';
 import type { ArenaMap } from '../../../host/maps/arena-map.js';
 import { littleEndian } from '../../../host/maps/bpf-map.js';
 import type { HashMap } from '../../../host/maps/hash-map.js';
-import { MapType } from '../../../host/maps/map-type.js';
+import { MapType } from '../../../host/program/map-types.js';
 import type { PointerArrayMap } from '../../../host/maps/pointer-array-map.js';
 import type { RingbufMap } from '../../../host/maps/ringbuf-map.js';
 import type { StorageMap } from '../../../host/maps/storage-map.js';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { MapError } from '../../../host/errors.js';
 import { type BpfMap, littleEndian } from '../../../host/maps/bpf-map.js';
-import { BPF_ANY, BPF_EXIST, BPF_NOEXIST, MapType } from '../../../host/maps/map-type.js';
+import { BPF_ANY, BPF_EXIST, BPF_NOEXIST, MapType } from '../../../host/program/map-types.js';
 import { testMaps } from '../../support/map-env.js';
 
 const { make } = await testMaps();
