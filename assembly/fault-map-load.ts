@@ -22,6 +22,7 @@ const live: usize = memory.data(WINDOW_LEAVES << 1);
 let leaves: u32 = 0;
 
 const CHUNK_BYTES: u64 = 1 << CHUNK_SHIFT;
+const LEAF_SPAN: u64 = 1 << LEAF_SHIFT;
 
 /** Leaves in use. */
 export function faultMapLeaves(): u32 {
@@ -41,14 +42,16 @@ function makeLeaf(offset: u64): bool {
   return true;
 }
 
-function releaseRecord(offset: u64): void {
+/** Counts a record out; true when its leaf went with it. */
+function releaseRecord(offset: u64): bool {
   const count = liveAt(offset);
   const left = load<u16>(count) - 1;
   store<u16>(count, left);
-  if (left !== 0) return;
+  if (left !== 0) return false;
   heapFree(leafAt(offset));
   setLeaf(offset, 0);
   leaves--;
+  return true;
 }
 
 /** Adds entries [entry, end) to a record that already has starts, or that they do not fit in. */
@@ -128,8 +131,10 @@ export function faultMapUnload(first: u64, last: u64): void {
   if (last < base || first > windowLast) return;
   const from = max<u64>(first, base) - base;
   const to = min<u64>(last, windowLast) - base;
+  let record: usize = 0;
   for (let offset = from & ~(CHUNK_BYTES - 1); offset <= to; offset += CHUNK_BYTES) {
-    const record = recordAt(offset);
+    if (record === 0 || (offset & (LEAF_SPAN - 1)) === 0) record = recordAt(offset);
+    else record += RECORD_SIZE;
     const starts = load<u64>(record + RECORD_STARTS);
     if (starts === 0) continue;
     let mask: u64 = -1;
@@ -137,16 +142,14 @@ export function faultMapUnload(first: u64, last: u64): void {
     if (to - offset < CHUNK_BYTES - 1) mask &= ((<u64>2) << (to - offset)) - 1;
     if ((starts & mask) === 0) continue;
     if ((starts & ~mask) === 0 && <i32>load<u32>(record + RECORD_IDS) >= 0) {
-      store<u64>(record, 0, 0);
-      store<u64>(record, 0, 8);
-      store<u64>(record, 0, 16);
-      store<u64>(record, 0, 24);
-      releaseRecord(offset);
+      store<u64>(record, 0, RECORD_STARTS);
+      store<u32>(record, 0, RECORD_IDS);
+      if (releaseRecord(offset)) record = 0;
       continue;
     }
     openRecord(record);
     dropStarts(mask);
     closeRecord(record);
-    if (openStarts() === 0) releaseRecord(offset);
+    if (openStarts() === 0 && releaseRecord(offset)) record = 0;
   }
 }

@@ -32,7 +32,9 @@ async function measure(job: Job, report: (report: Report) => void): Promise<void
   const name = sizeName(size);
   report({ progress: `${name}: placing images` });
   const load = makeLoad(size, addresses);
-  const core = await Core.load(readFileSync(process.env.CORE ?? new URL('../../host/core/core.wasm', import.meta.url)));
+  const core = await Core.load(
+    readFileSync(process.env.CORE ?? new URL('../../host/core/core.wasm', import.meta.url)),
+  );
   const index = new FaultIndex(core);
   for (const image of load.images) index.add(image);
   const usage = index.memoryUsage();
@@ -189,23 +191,31 @@ async function updates(
   const unload = (): void => {
     for (let i = 0; i < programs; i++) faultMapUnload(starts[i], lasts[i]);
   };
-  const repeat = Math.max(1, Math.ceil(20_000 / programs / entries));
+  // One pass over few images is too short for the processor's clock, and too short to be interrupted often.
+  const short = programs * entries < 20_000;
+  const repeat = short ? 400 : 1;
+  const timeOf = (run: () => void): number => {
+    if (!short) return timed(run, programs)(0) as number;
+    const start = performance.now();
+    run();
+    return ((performance.now() - start) * 1e6) / programs;
+  };
   const times: { load: number[]; unload: number[] } = { load: [], unload: [] };
   const baseline: { load: number[]; unload: number[] } = { load: [], unload: [] };
   for (let round = -2; round < job.rounds; round++) {
     report({ progress: `${name}: load and unload` });
     const built = (await native?.build()) ?? { insert: NaN, erase: NaN };
-    let loading = 0;
-    let unloading = 0;
+    const unloading: number[] = [];
+    const loading: number[] = [];
     for (let r = 0; r < repeat; r++) {
-      unloading += (timed(unload, programs)(0) as number) / repeat;
-      loading += (timed(load, programs)(0) as number) / repeat;
+      unloading.push(timeOf(unload));
+      loading.push(timeOf(load));
     }
     if (round < 0) continue;
-    times.load.push(loading);
-    times.unload.push(unloading);
-    baseline.load.push(built.insert / loading);
-    baseline.unload.push(built.erase / unloading);
+    times.load.push(median(loading));
+    times.unload.push(median(unloading));
+    baseline.load.push(built.insert / median(loading));
+    baseline.unload.push(built.erase / median(unloading));
   }
   for (const kind of ['load', 'unload'] as const) {
     const sorted = baseline[kind].sort((a, b) => a - b);
@@ -225,6 +235,7 @@ async function updates(
   }
 }
 
+const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];
 const fixed = (ratio: number) => ({ min: ratio, median: ratio, max: ratio });
 
 process.once('message', (job: Job) => {
