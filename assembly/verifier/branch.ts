@@ -283,11 +283,6 @@ function refineBits(a: usize, b: usize, wide: bool, known: bool): void {
     store<u64>(x, m & ~bits, REG_MASK);
     return;
   }
-  if (isLegacy()) {
-    store<u64>(x, v & ~bits, REG_VALUE);
-    store<u64>(x, m & ~bits, REG_MASK);
-    return;
-  }
   unboundBoth(x);
   store<u64>(x, v & ~bits, REG_VALUE);
   store<u64>(x, m & ~bits, REG_MASK);

@@ -1,5 +1,5 @@
 import type { HostAddress } from '../quantities.js';
-import { walkStruct } from './btf-walk.js';
+import { walkStructCached } from './btf-walk.js';
 import type { Env } from './env.js';
 import { tnumText } from './log-text.js';
 import { W_A, W_B, W_ID, W_REF, mayBeNull } from './registers.js';
@@ -103,7 +103,7 @@ export function accessBtfPointer(
     env.fail(Errno.EACCES, `R${regno} is ptr_${name} access percpu memory: off=${off}`);
   }
   if (isWrite && !hasFlag(type, TypeFlag.MEM_ALLOC)) env.fail(Errno.EACCES, 'only read is supported');
-  const found = walkStruct(btf, id, off, size, {
+  const found = walkStructCached(btf, id, off, size, {
     legacy: env.legacy,
     untrusted: hasFlag(type, TypeFlag.PTR_UNTRUSTED),
   });

@@ -69,6 +69,29 @@ function flexible(
   return { struct: element.id, offset: (offset - start) % element.size };
 }
 
+/** Answers of a BTF that were asked for before, by struct and access. */
+const answers = new WeakMap<Btf, Map<number, Map<number, WalkResult | WalkFailure>>>();
+const MAX_CACHED_OFFSET = 1 << 24;
+
+/** {@link walkStruct}, remembering its answers. */
+export function walkStructCached(
+  btf: Btf,
+  id: TypeId,
+  offset: number,
+  size: number,
+  rules: WalkRules,
+): WalkResult | WalkFailure {
+  if (offset >= MAX_CACHED_OFFSET) return walkStruct(btf, id, offset, size, rules);
+  let structs = answers.get(btf);
+  if (structs === undefined) answers.set(btf, (structs = new Map()));
+  let known = structs.get(id);
+  if (known === undefined) structs.set(id, (known = new Map()));
+  const key = ((offset * 16 + size) * 2 + (rules.untrusted ? 1 : 0)) * 2 + (rules.legacy ? 1 : 0);
+  let answer = known.get(key);
+  if (answer === undefined) known.set(key, (answer = walkStruct(btf, id, offset, size, rules)));
+  return answer;
+}
+
 /**
  * Finds what an access of `size` bytes at `offset` of a struct touches, diving into members.
  */

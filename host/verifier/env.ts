@@ -12,6 +12,8 @@ import type { Prepared } from './prepared.js';
 import { Registers, W_A } from './registers.js';
 import { Frames, type HistoryEntry, State, regAddress } from './state.js';
 import { VerifierError } from './verifier-error.js';
+import { Wanted } from './wanted.js';
+import type { Prototype } from './call/prototypes.js';
 
 /** Instructions of the program, a column per field. */
 export class Code {
@@ -94,11 +96,16 @@ export class Env {
   subprogram = 0;
   /** Registers and slots the instruction touched, for the log. */
   touchedRegs = 0;
-  readonly touchedSlots = new Set<number>();
+  private touchedLow = 0;
+  private touchedHigh = 0;
   seenDirectWrite = false;
   usesThrow = false;
   /** What the instruction noted in the history of its path; null = nothing yet. */
   historyEntry: HistoryEntry | null = null;
+  /** What a walk back for precision looks for; one walk at a time. */
+  readonly wanted = new Wanted();
+  /** Helpers the program was found to be allowed to call. */
+  readonly helpers = new Map<number, Prototype>();
   /** States taken off the lists, not freed yet. */
   dropped: State[] = [];
   /** Linux 6.1: storing the constant 0 makes zero bytes, with ST as with STX. */
@@ -192,6 +199,32 @@ export class Env {
 
   isExceptionCallback(subprogram: number): boolean {
     return this.program.subprograms[subprogram].isExceptionCallback === true;
+  }
+
+  touchSlot(slot: number): void {
+    if (slot < 32) this.touchedLow |= 1 << slot;
+    else this.touchedHigh |= 1 << (slot - 32);
+  }
+
+  isTouchedSlot(slot: number): boolean {
+    return (((slot < 32 ? this.touchedLow : this.touchedHigh) >>> (slot & 31)) & 1) !== 0;
+  }
+
+  get touchedAny(): boolean {
+    return (this.touchedRegs | this.touchedLow | this.touchedHigh) !== 0;
+  }
+
+  /** Everything is printed with the next instruction, or nothing. */
+  touchAll(): void {
+    this.touchedRegs = 0x7ff;
+    this.touchedLow = -1;
+    this.touchedHigh = -1;
+  }
+
+  touchNone(): void {
+    this.touchedRegs = 0;
+    this.touchedLow = 0;
+    this.touchedHigh = 0;
   }
 
   touchReg(index: number): void {

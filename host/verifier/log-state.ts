@@ -1,4 +1,4 @@
-import { clearTouched, frameText } from './log-text.js';
+import { frameText } from './log-text.js';
 import type { Env } from './env.js';
 
 /** Prints what the instruction changed so far, beside it. */
@@ -6,7 +6,7 @@ export function printChanges(env: Env, next = env.insn): void {
   if (env.log.verbose) {
     env.log.changes(frameText(env, env.state, env.state.frames.length - 1, false), next);
   }
-  clearTouched(env);
+  env.touchNone();
 }
 
 /** Prints the whole top frame. */

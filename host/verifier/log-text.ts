@@ -299,7 +299,7 @@ export function frameText(env: Env, state: State, depth: number, all: boolean): 
     text += ` R${i}${liveText(env.regs.get(reg, W_LIVE))}=${registerText(env, reg, number)}`;
   }
   for (let slot = 0; slot < env.frames.slots(frame); slot++) {
-    if (!all && !env.touchedSlots.has(slot)) continue;
+    if (!all && !env.isTouchedSlot(slot)) continue;
     text += slotText(env, frame, slot, number) ?? '';
   }
   if (state.references.length > 0) text += ` refs=${state.references.map((ref) => ref.id).join(',')}`;
@@ -309,10 +309,4 @@ export function frameText(env: Env, state: State, depth: number, all: boolean): 
     if (flags & FRAME_IN_ASYNC_CALLBACK) text += ' async_cb';
   }
   return text;
-}
-
-/** Forgets what was touched: the next instruction starts anew. */
-export function clearTouched(env: Env): void {
-  env.touchedRegs = 0;
-  if (env.touchedSlots.size > 0) env.touchedSlots.clear();
 }

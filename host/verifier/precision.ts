@@ -6,6 +6,7 @@ import { disassembleAt } from './disasm-names.js';
 import type { Env } from './env.js';
 import { LOG_LEVEL2 } from './log.js';
 import { frameText } from './log-text.js';
+import { MAX_FRAMES, SLOT_BYTES, Wanted } from './wanted.js';
 import { W_LIVE, W_PRECISE, isRead } from './registers.js';
 import {
   type HistoryEntry,
@@ -17,8 +18,6 @@ import {
 } from './state.js';
 
 const ARGUMENTS = 0x3e;
-const FRAMES = 8;
-const SLOT_BYTES = 8;
 
 /** Notes a step of the path: where it came from, and what it touched. Steps of one instruction are joined. */
 export function pushHistory(
@@ -36,8 +35,17 @@ export function pushHistory(
     if (linked !== null) known.linked = linked;
     return;
   }
-  const entry: HistoryEntry = { insn: env.insn, previous: env.previous, slot, frame, linked };
-  env.state.history.push(entry);
+  const { state } = env;
+  const entry: HistoryEntry = {
+    insn: env.insn,
+    previous: env.previous,
+    slot,
+    frame,
+    linked,
+    up: state.history,
+  };
+  state.history = entry;
+  state.historyLength++;
   env.historyEntry = entry;
 }
 
@@ -45,65 +53,6 @@ export function pushHistory(
 export function noteStackAccess(env: Env, frame: number, slot: number): void {
   if (env.legacy) return;
   pushHistory(env, slot, frame, null);
-}
-
-/** What is looked for while walking back: registers and slots, a mask per frame. */
-class Wanted {
-  readonly regs = new Int32Array(FRAMES);
-  readonly slotsLow = new Int32Array(FRAMES);
-  readonly slotsHigh = new Int32Array(FRAMES);
-  frame = 0;
-
-  get empty(): boolean {
-    for (let i = 0; i <= this.frame; i++) {
-      if (this.regs[i] !== 0 || this.slotsLow[i] !== 0 || this.slotsHigh[i] !== 0) return false;
-    }
-    return true;
-  }
-
-  get noSlots(): boolean {
-    return this.slotsLow[this.frame] === 0 && this.slotsHigh[this.frame] === 0;
-  }
-
-  has(reg: number): boolean {
-    return ((this.regs[this.frame] >> reg) & 1) !== 0;
-  }
-
-  add(reg: number): void {
-    this.regs[this.frame] |= 1 << reg;
-  }
-
-  drop(reg: number): void {
-    this.regs[this.frame] &= ~(1 << reg);
-  }
-
-  hasSlot(frame: number, slot: number): boolean {
-    return (
-      (slot < 32 ? (this.slotsLow[frame] >> slot) & 1 : (this.slotsHigh[frame] >> (slot - 32)) & 1) !== 0
-    );
-  }
-
-  addSlot(frame: number, slot: number): void {
-    if (slot < 32) this.slotsLow[frame] |= 1 << slot;
-    else this.slotsHigh[frame] |= 1 << (slot - 32);
-  }
-
-  dropSlot(frame: number, slot: number): void {
-    if (slot < 32) this.slotsLow[frame] &= ~(1 << slot);
-    else this.slotsHigh[frame] &= ~(1 << (slot - 32));
-  }
-
-  regsText(frame: number): string {
-    const names: string[] = [];
-    for (let i = 0; i < 11; i++) if ((this.regs[frame] >> i) & 1) names.push(`r${i}`);
-    return names.join(',');
-  }
-
-  slotsText(frame: number): string {
-    const names: string[] = [];
-    for (let i = 0; i < 64; i++) if (this.hasSlot(frame, i)) names.push(`-${(i + 1) * SLOT_BYTES}`);
-    return names.join(',');
-  }
 }
 
 const DONE = 0;
@@ -229,7 +178,7 @@ function stepExit(env: Env, after: InsnIndex, wanted: Wanted): number {
     env.code.src[after - 1] === isa.BPF_PSEUDO_CALL &&
     wanted.has(0);
   wanted.drop(0);
-  if (wanted.frame + 1 >= FRAMES) return UNSUPPORTED;
+  if (wanted.frame + 1 >= MAX_FRAMES) return UNSUPPORTED;
   wanted.frame++;
   if (returned) wanted.add(0);
   return DONE;
@@ -385,20 +334,24 @@ function walk(env: Env, wanted: Wanted): void {
       );
     }
     if (last < 0) return markEntry(env, state, wanted);
-    const { history } = state;
-    let remaining = history.length;
+    let noted = state.history;
     for (let at = last; ;) {
       if (skip) {
         skip = false;
       } else {
-        const entry = remaining > 0 && history[remaining - 1].insn === at ? history[remaining - 1] : null;
+        const entry = noted !== null && noted.insn === at ? noted : null;
         if (step(env, at, after, entry, wanted) === UNSUPPORTED) return markAll(env);
         if (wanted.empty) return;
       }
       after = at;
-      if (at === first && (env.legacy || remaining === 0 || (remaining === 1 && history[0].insn === at))) break;
-      if (remaining > 0 && history[remaining - 1].insn === at) at = history[--remaining].previous;
-      else at--;
+      const isStart = noted === null || (noted.up === null && noted.insn === at);
+      if (at === first && (env.legacy || isStart)) break;
+      if (noted !== null && noted.insn === at) {
+        at = noted.previous;
+        noted = noted.up;
+      } else {
+        at--;
+      }
       if (at < 0) return markAll(env);
     }
     const parent = state.parent;
@@ -426,8 +379,8 @@ function markEntry(env: Env, state: State, wanted: Wanted): void {
 export function markPrecise(env: Env, regno: number): void {
   if (!env.privileged) return;
   if (!env.regs.isScalar(env.reg(regno))) return;
-  const wanted = new Wanted();
-  wanted.frame = env.state.frames.length - 1;
+  const { wanted } = env;
+  wanted.clear(env.state.frames.length - 1);
   wanted.add(regno);
   walk(env, wanted);
 }
@@ -448,12 +401,13 @@ function forEachPrecise(env: Env, frame: number, visit: (slot: number, reg: numb
 export function propagatePrecision(env: Env, old: State): void {
   if (!env.privileged) return;
   const top = env.state.frames.length - 1;
-  const all = new Wanted();
-  all.frame = top;
+  const all = env.wanted;
+  all.clear(top);
   for (let depth = old.frames.length - 1; depth >= 0; depth--) {
     const names: string[] = [];
     forEachPrecise(env, old.frames[depth], (slot, reg) => {
-      const wanted = env.legacy ? new Wanted() : all;
+      const wanted = all;
+      if (env.legacy) wanted.clear(depth);
       if (slot >= 0) wanted.addSlot(depth, slot);
       else wanted.regs[depth] |= 1 << reg;
       const name = slot >= 0 ? `fp-${(slot + 1) * SLOT_BYTES}` : `r${reg}`;
@@ -461,7 +415,6 @@ export function propagatePrecision(env: Env, old: State): void {
       if (!env.legacy) return;
       // Linux 6.1 walks back for one place at a time.
       if (env.log.verbose) env.log.line(`frame ${depth}: propagating ${name}`, env.insn, LOG_LEVEL2);
-      wanted.frame = depth;
       walk(env, wanted);
     });
     if (!env.legacy && env.log.verbose && names.length > 0) {

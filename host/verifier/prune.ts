@@ -141,13 +141,14 @@ function remember(env: Env, list: Explored[]): void {
   env.previousJumps = env.jumps;
   env.previousProcessed = env.processed;
   if (env.privileged) forgetPrecision(env, state);
-  const stored = frames.copyState(state, true);
+  const stored = frames.copyState(state);
   stored.insn = env.insn;
   stored.branches = 1;
   state.parent = stored;
   state.firstInsn = env.insn;
   state.depth = stored.depth + 1;
-  state.history = [];
+  state.history = null;
+  state.historyLength = 0;
   state.loopEntry = null;
   env.historyEntry = null;
   list.push({ state: stored, hits: 0, misses: 0 });
@@ -183,7 +184,7 @@ export function isStateVisited(env: Env): boolean {
   const { insn, state } = env;
   const list = listAt(env, insn, env.frames.get(state.frame, FRAME_CALLSITE));
   const forced =
-    env.program.forceCheckpoint[insn] !== 0 || (!env.legacy && state.history.length > MAX_HISTORY);
+    env.program.forceCheckpoint[insn] !== 0 || (!env.legacy && state.historyLength > MAX_HISTORY);
   let add = !env.legacy && forced;
   if (env.jumps - env.previousJumps >= MIN_JUMPS && env.processed - env.previousProcessed >= MIN_INSNS) {
     add = true;

@@ -16,7 +16,7 @@ import { isStateVisited } from './prune.js';
 import { RegType } from './reg-type.js';
 import { checkStackDepth } from './stack-depth.js';
 import { MAIN_CALLSITE, State, regAddress } from './state.js';
-import { enterFrame, touchAll } from './subprog.js';
+import { enterFrame } from './subprog.js';
 import { Errno, VerifierError } from './verifier-error.js';
 
 const MAX_INSNS = 1_000_000;
@@ -90,7 +90,7 @@ function explore(env: Env): void {
     env.state.lastInsn = env.previous;
     if (program.prunePoint[at] !== 0 && isStateVisited(env)) {
       printSafe(env, env.previous, jumped);
-      touchAll(env);
+      env.touchAll();
       if (!nextPath(env)) return;
       jumped = true;
       continue;
@@ -98,14 +98,14 @@ function explore(env: Env): void {
     if (program.jumpPoint[at] !== 0) pushHistory(env, -1, 0, null);
     if (log.verbose) {
       if (jumped) printState(env, env.previous, at);
-      if (env.touchedRegs !== 0 || env.touchedSlots.size > 0) printChanges(env, at);
+      if (env.touchedAny) printChanges(env, at);
       log.instruction(disassembleAt(env, at), at);
     }
     jumped = false;
     aux.seen[at] = 1;
     const next = step(env, at);
     if (next === STEP_END) {
-      touchAll(env);
+      env.touchAll();
       if (!nextPath(env)) return;
       jumped = true;
       continue;
@@ -144,7 +144,7 @@ function simulateFunction(env: Env, subprogram: number): void {
   env.previousProcessed = 0;
   env.jumps = 0;
   env.frame = enterFrame(env, state, subprogram, MAIN_CALLSITE);
-  touchAll(env);
+  env.touchAll();
   if (subprogram === 0) {
     env.regs.setPointer(regAddress(env.frame, 1), RegType.CTX);
     if (env.legacy) checkMainArguments(env);

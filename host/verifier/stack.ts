@@ -91,7 +91,7 @@ function valueFits(env: Env, reg: HostAddress, size: number): boolean {
 }
 
 function touchSlot(env: Env, depth: number, slot: number): void {
-  if (depth === env.state.frames.length - 1) env.touchedSlots.add(slot);
+  if (depth === env.state.frames.length - 1) env.touchSlot(slot);
 }
 
 /** Copies a register into a slot's low `size` bytes. */

@@ -38,6 +38,8 @@ export interface HistoryEntry {
   frame: number;
   /** Scalars linked at a conditional jump; null = none. */
   linked: readonly LinkedPlace[] | null;
+  /** The step noted before. */
+  readonly up: HistoryEntry | null;
 }
 
 /** A register (slot < 0) or stack slot that carries a linked scalar. */
@@ -59,7 +61,9 @@ export class State {
   insn: InsnIndex = 0;
   firstInsn: InsnIndex = 0;
   lastInsn: InsnIndex = 0;
-  history: HistoryEntry[] = [];
+  /** Latest step noted since the state's start; copies of a state share what came before. */
+  history: HistoryEntry | null = null;
+  historyLength = 0;
   references: Reference[] = [];
   lock: HeldLock | null = null;
   rcuDepth = 0;
@@ -154,15 +158,16 @@ export class Frames {
     return this.get(frame, FRAME_CALLBACK_DEPTH);
   }
 
-  /** A copy of a state: own frames, shared immutable parts, history copied. */
-  copyState(from: State, withHistory: boolean): State {
+  /** A copy of a state: own frames, all else shared. */
+  copyState(from: State): State {
     const to = new State();
     to.frames = from.frames.map((frame) => this.copy(frame));
     to.parent = from.parent;
     to.insn = from.insn;
     to.firstInsn = from.firstInsn;
     to.lastInsn = from.lastInsn;
-    to.history = withHistory ? from.history.slice() : [];
+    to.history = from.history;
+    to.historyLength = from.historyLength;
     to.references = from.references;
     to.lock = from.lock;
     to.rcuDepth = from.rcuDepth;

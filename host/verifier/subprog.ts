@@ -26,12 +26,6 @@ const MAX_FRAMES = 8;
 /** Prepares the arguments of a new frame. */
 export type ArgumentSetter = (caller: number, callee: number) => void;
 
-/** Everything is printed with the next instruction. */
-export function touchAll(env: Env): void {
-  env.touchedRegs = 0x7ff;
-  for (let slot = 0; slot < 64; slot++) env.touchedSlots.add(slot);
-}
-
 /** A new frame on top of a state, its stack pointer set and nothing else known. */
 export function enterFrame(env: Env, state: State, subprogram: number, callsite: InsnIndex): number {
   if (state.frames.length >= MAX_FRAMES) {
@@ -45,7 +39,7 @@ export function enterFrame(env: Env, state: State, subprogram: number, callsite:
   env.regs.set(fp, W_FRAME, number);
   state.frames.push(frame);
   if (state === env.state) env.frame = frame;
-  touchAll(env);
+  env.touchAll();
   return frame;
 }
 
@@ -74,7 +68,7 @@ export function simulateCall(env: Env, at: InsnIndex): InsnIndex {
     env.log.line('callee:', at, LOG_LEVEL2);
     env.log.line(frameText(env, state, depth, true), at, LOG_LEVEL2);
   }
-  touchAll(env);
+  env.touchAll();
   return target.start;
 }
 

@@ -18,7 +18,7 @@ import { frameText } from '../log-text.js';
 import { W_A, W_C, W_LIVE } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { State, regAddress } from '../state.js';
-import { enterFrame, touchAll } from '../subprog.js';
+import { enterFrame } from '../subprog.js';
 import { Errno } from '../verifier-error.js';
 import type { CallMeta } from './arguments.js';
 
@@ -154,6 +154,6 @@ function enterOnce(
     const reg = regAddress(callee, i);
     env.regs.set(reg, W_LIVE, env.regs.get(reg, W_LIVE) | LIVE_WRITTEN);
   }
-  touchAll(env);
+  env.touchAll();
   return env.program.subprograms[subprogram].start;
 }

@@ -66,7 +66,7 @@ export function initDynptr(env: Env, regno: number, kind: number, reference = 0)
     regs.set(at, W_REF, ref);
     regs.set(at, W_LIVE, regs.get(at, W_LIVE) | LIVE_WRITTEN);
     for (let byte = 0; byte < 8; byte++) mem.bytes[kindAddress(frame, place.slot - i, byte)] = SLOT_DYNPTR;
-    if (place.depth === env.state.frames.length - 1) env.touchedSlots.add(place.slot - i);
+    if (place.depth === env.state.frames.length - 1) env.touchSlot(place.slot - i);
   }
 }
 

@@ -47,6 +47,8 @@ const MAX_ERRNO = 4095;
 const CPUS = 1;
 
 function checkAvailable(env: Env, id: number, text: string): Prototype {
+  const known = env.helpers.get(id);
+  if (known !== undefined) return known;
   const { spec } = env.program;
   if (!isHelperId(id, env.legacy)) env.fail(Errno.EINVAL, `invalid func ${text}`);
   const name = helperName(id, env.legacy).replace(/^bpf_/, '');
@@ -61,6 +63,7 @@ function checkAvailable(env: Env, id: number, text: string): Prototype {
   if (proto.gplOnly && !env.gpl) {
     env.fail(Errno.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
+  env.helpers.set(id, proto);
   return proto;
 }
 

@@ -120,7 +120,7 @@ export function checkIterator(
       env.fail(Errno.EPROTO, `expected an RCU CS when using ${name}`);
     }
     markRead(env, at, false);
-    if (depthIsTop(env, place)) env.touchedSlots.add(slot);
+    if (depthIsTop(env, place)) env.touchSlot(slot);
   }
   if (action === 'destroy') destroySlots(env, place, slots);
 }
@@ -149,7 +149,7 @@ function acquireSlots(env: Env, place: Place, struct: number, slots: number, nam
     regs.set(at, W_B, 0);
     regs.set(at, W_C, ACTIVE);
     for (let byte = 0; byte < 8; byte++) mem.bytes[kindAddress(frame, slot, byte)] = SLOT_ITER;
-    if (depthIsTop(env, place)) env.touchedSlots.add(slot);
+    if (depthIsTop(env, place)) env.touchSlot(slot);
   }
 }
 
