@@ -1,5 +1,6 @@
 import { FaultlineError } from '../../host/errors.js';
 import type { BpfMap } from '../../host/maps/bpf-map.js';
+import { MapType } from '../../host/program/map-types.js';
 import type { ProgramSpec } from '../../host/program/program-spec.js';
 import type { Kernel } from '../../host/runtime/kernel.js';
 import type { LoadedProgram } from '../../host/runtime/loaded-program.js';
@@ -63,12 +64,14 @@ class Session {
   }
 
   #createMap(wanted: RecordMap): void {
-    const map = this.kernel.createMap(wanted.spec);
+    const inner = wanted.inner === null ? undefined : this.#maps[wanted.inner];
+    const map = this.kernel.createMap(wanted.spec, inner);
     this.#maps.push(map);
     this.#fill(map, wanted);
   }
 
   #fill(map: BpfMap, wanted: RecordMap): void {
+    if (wanted.inner !== null && isMapInMap(wanted.spec.type)) map.update(0, this.#maps[wanted.inner]);
     if (wanted.preload) map.update(wanted.preload.key, wanted.preload.value);
     if (!wanted.programs) return;
     SLOT_RESULTS.forEach((result, slot) => {
@@ -82,9 +85,9 @@ class Session {
   #resetMaps(): void {
     this.#maps.forEach((map, index) => {
       const wanted = this.record.maps[index];
-      if (wanted.programs) return;
+      if (wanted.programs || wanted.inner !== null) return;
       for (const [key] of [...map.entries()]) {
-        if (wanted.spec.type === BPF_MAP_TYPE_ARRAY) map.update(key, new Uint8Array(wanted.spec.valueSize));
+        if (wanted.spec.type === MapType.ARRAY) map.update(key, new Uint8Array(wanted.spec.valueSize));
         else map.delete(key);
       }
       this.#fill(map, wanted);
@@ -130,7 +133,8 @@ class Session {
     });
     this.#programs.push(program);
     if (program.jitError) output.error = errorOutput(program.jitError);
-    else output.funcs = program.images.map(funcOutput);
+    else
+      output.funcs = program.images.filter((_, func) => !verified.functions[func].isHidden).map(funcOutput);
     return { output, program };
   }
 
@@ -182,7 +186,7 @@ class Session {
   }
 }
 
-const BPF_MAP_TYPE_ARRAY = 2;
+const isMapInMap = (type: number): boolean => type === MapType.ARRAY_OF_MAPS || type === MapType.HASH_OF_MAPS;
 
 /** A program of the same type that only returns a number. */
 function returning(spec: ProgramSpec, result: number): ProgramSpec {

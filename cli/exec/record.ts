@@ -25,6 +25,8 @@ export interface RecordMap {
   readonly spec: MapSpec;
   /** Id that the dump shows in place of the map; undefined = any. */
   readonly id: number | undefined;
+  /** Index of the inner map, an earlier one of the record; it is put into the first slot. */
+  readonly inner: number | null;
   /** Key and value of a preloaded element. */
   readonly preload: { readonly key: Uint8Array; readonly value: Uint8Array } | null;
   /** The value is dumped after the run. */
@@ -91,10 +93,10 @@ function list(record: Json, field: string): unknown[] {
   return value;
 }
 
-function mapSpec(map: Json, index: number, all: readonly Json[], depth = 0): MapSpec {
-  const inner = map.inner === undefined || map.inner === null ? undefined : all[number(map, 'inner')];
-  if (depth > 4 || (typeof map.inner === 'number' && inner === undefined))
-    throw fail(`maps[${index}].inner`, 'a map', map.inner);
+function mapSpec(map: Json, index: number, all: readonly Json[]): MapSpec {
+  const at = map.inner === undefined || map.inner === null ? null : number(map, 'inner');
+  if (at !== null && (at < 0 || at >= index)) throw fail(`maps[${index}].inner`, 'an earlier map', map.inner);
+  const inner = at === null ? undefined : all[at];
   return {
     name: '',
     type: number(map, 'type'),
@@ -103,7 +105,7 @@ function mapSpec(map: Json, index: number, all: readonly Json[], depth = 0): Map
     maxEntries: number(map, 'max', 0),
     flags: number(map, 'flags', 0),
     extra: BigInt(number(map, 'extra', 0)),
-    ...(inner === undefined ? {} : { inner: mapSpec(inner, index, all, depth + 1) }),
+    ...(inner === undefined ? {} : { inner: mapSpec(inner, at as number, all) }),
   };
 }
 
@@ -120,6 +122,7 @@ function recordMaps(record: Json): RecordMap[] {
     return {
       spec,
       id: typeof id === 'number' ? id : undefined,
+      inner: typeof map.inner === 'number' ? map.inner : null,
       preload: pop && { key: pop.slice(0, spec.keySize), value: pop.slice(spec.keySize) },
       dump: (flags & 1) !== 0,
       programs: (flags & 2) !== 0,

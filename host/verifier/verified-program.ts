@@ -13,6 +13,8 @@ export interface VerifiedFunction {
   readonly numExentries: number;
   readonly tailCallReachable: boolean;
   readonly isExceptionCallback: boolean;
+  /** Added by the verifier; the kernel reports neither its instructions nor its image. */
+  readonly isHidden: boolean;
   /** 8 bytes, hex: the program's tag for function 0, the function's own otherwise. */
   readonly tag: string;
 }

@@ -112,6 +112,7 @@ function finish(
       numExentries: countProbes(stream, start, end),
       tailCallReachable: reachable[index] ?? false,
       isExceptionCallback: subprogram === undefined || subprogram.isExceptionCallback === true,
+      isHidden: subprogram === undefined,
       tag: position === 0 ? tag : tagOf(insns.subarray(start * INSN_SIZE, end * INSN_SIZE), false),
     };
   });

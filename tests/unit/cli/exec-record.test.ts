@@ -37,7 +37,7 @@ const refused: { name: string; line: string; message: RegExp }[] = [
   {
     name: 'inner map that is not there',
     line: `{"insns_hex":"${EXIT}","prog_type":1,"maps":[{"type":12,"inner":7}]}`,
-    message: /maps\[0\]\.inner: expected a map, found 7/,
+    message: /maps\[0\]\.inner: expected an earlier map, found 7/,
   },
 ];
 
