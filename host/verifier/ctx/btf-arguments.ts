@@ -1,5 +1,5 @@
 import type { Btf } from '../../btf/btf.js';
-import { BtfKind, type BtfType } from '../../btf/types.js';
+import { type BtfFuncProto, BtfKind, type BtfType } from '../../btf/types.js';
 import type { ProgramSpec } from '../../program/program-spec.js';
 import type { TypeId } from '../../quantities.js';
 import type { ContextAccess, ContextField, ContextTable } from '../context.js';
@@ -44,6 +44,25 @@ export function btfArgumentTable(spec: ProgramSpec, kernel: KernelView): Context
   };
 }
 
+/** Bytes of the context a value takes: whole registers. */
+function slotSize(btf: Btf, id: TypeId): number {
+  const type = btf.skipModifiers(id);
+  const size = btf.kind(type) === BtfKind.PTR ? ARGUMENT_SIZE : btf.sizeOf(type);
+  return Math.ceil(size / ARGUMENT_SIZE) * ARGUMENT_SIZE;
+}
+
+/** Which parameter lies at an offset of the context; the result comes after the last, then nothing. */
+function argumentIndex(btf: Btf, proto: BtfFuncProto | null, offset: number): number {
+  if (proto === null) return Math.floor(offset / ARGUMENT_SIZE);
+  let end = 0;
+  for (const [index, param] of proto.params.entries()) {
+    end += slotSize(btf, param.type);
+    if (offset < end) return index;
+  }
+  end += proto.type === 0 ? 0 : slotSize(btf, proto.type);
+  return offset < end ? proto.params.length : proto.params.length + 1;
+}
+
 class ArgumentAccess {
   private readonly btf: Btf;
   private readonly index: number;
@@ -56,7 +75,7 @@ class ArgumentAccess {
     private readonly log: (text: string) => void,
   ) {
     this.btf = kernel.btf;
-    this.index = access.offset / ARGUMENT_SIZE;
+    this.index = argumentIndex(this.btf, target.proto, access.offset);
   }
 
   judge(): ContextField | null {
