@@ -14,6 +14,11 @@ export class ObjectFactory {
 
   constructor(private readonly space: TypedMemory) {}
 
+  /** Whether the kernel's BTF has a structure of this name. */
+  knows(name: string): boolean {
+    return this.space.btf.find(name.replace(PREFIX, ''), BtfKind.STRUCT, BtfKind.UNION) !== 0;
+  }
+
   /** Id of a structure in the kernel's BTF. @throws UsageError USAGE_TYPE. */
   typeId(name: string): TypeId {
     const known = this.#types.get(name);

@@ -56,10 +56,12 @@ export class Samples {
   /** Sets the pointers that are never NULL. */
   fill(type: string, object: KernelObject): KernelObject {
     for (const [member, target] of POINTERS[type] ?? []) {
+      // A reduced BTF may lack the structure.
+      if (target !== 'self' && !this.objects.knows(target)) continue;
       try {
         object.set(member, target === 'self' ? object : this.of(target));
       } catch (error) {
-        // Another kernel version, or a reduced BTF, has no such member.
+        // Another kernel version has no such member.
         if (!(error instanceof BtfError) || error.code !== 'BTF_NO_MEMBER') throw error;
       }
     }
