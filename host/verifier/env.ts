@@ -106,6 +106,8 @@ export class Env {
   readonly wanted = new Wanted();
   /** Helpers the program was found to be allowed to call. */
   readonly helpers = new Map<number, Prototype>();
+  /** The instruction's state was stored a moment ago. */
+  justStored = false;
   /** States taken off the lists, not freed yet. */
   dropped: State[] = [];
   /** Linux 6.1: storing the constant 0 makes zero bytes, with ST as with STX. */

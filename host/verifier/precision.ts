@@ -345,7 +345,7 @@ function walk(env: Env, wanted: Wanted): void {
       }
       after = at;
       const isStart = noted === null || (noted.up === null && noted.insn === at);
-      if (at === first && (env.legacy || isStart)) break;
+      if (at === first && isStart) break;
       if (noted !== null && noted.insn === at) {
         at = noted.previous;
         noted = noted.up;

@@ -151,6 +151,7 @@ function remember(env: Env, list: Explored[]): void {
   state.historyLength = 0;
   state.loopEntry = null;
   env.historyEntry = null;
+  env.justStored = true;
   list.push({ state: stored, hits: 0, misses: 0 });
   connect(env, state, stored);
 }

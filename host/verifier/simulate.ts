@@ -88,6 +88,7 @@ function explore(env: Env): void {
       env.fail(Errno.E2BIG, `BPF program is too large. Processed ${env.processed} insn`);
     }
     env.state.lastInsn = env.previous;
+    env.justStored = false;
     if (program.prunePoint[at] !== 0 && isStateVisited(env)) {
       printSafe(env, env.previous, jumped);
       env.touchAll();
@@ -95,7 +96,9 @@ function explore(env: Env): void {
       jumped = true;
       continue;
     }
-    if (program.jumpPoint[at] !== 0) pushHistory(env, -1, 0, null);
+    // Linux 6.1 notes nothing at the instruction a state was just stored for.
+    const noted = !env.legacy || !env.justStored;
+    if (program.jumpPoint[at] !== 0 && noted) pushHistory(env, -1, 0, null);
     if (log.verbose) {
       if (jumped) printState(env, env.previous, at);
       if (env.touchedAny) printChanges(env, at);
