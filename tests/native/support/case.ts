@@ -14,6 +14,7 @@ const ORDER = ['5.5', '6.1', '6.12'];
 const STACKS = [0, 8, 64, 136, 512];
 /** 5.5 keeps the count of tail calls below a full stack. */
 const FULL_STACK = 512;
+const INT3 = 0xcc;
 const EDGES = [0n, 1n, (1n << 64n) - 1n, 1n << 63n, 0x7fffffffn, 0x80000000n, 0xffffffffn];
 /** Upper half of the arena's address in user space. */
 const ARENA_USER = 0x7f1200000000n;
@@ -31,8 +32,11 @@ export interface Case {
   readonly forms: readonly { readonly form: Form; readonly from: number; readonly to: number }[];
   /** Slots that run only if a branch goes their way. */
   readonly unsure: Uint8Array;
-  /** The flags at the end are all defined. */
-  readonly flagsDefined: boolean;
+  /**
+   * A breakpoint stands in place of the exit, where the flags are all defined and still there: behind a return they are
+   * nobody's.
+   */
+  readonly stops: boolean;
 }
 
 /** Places images one after the other. */
@@ -121,15 +125,17 @@ export class CaseSource {
       ...this.#input(insns, stack, tailCalls),
       exceptionBoundary: random.below(16) === 0,
     });
-    const last = forms[forms.length - 1];
+    const images = this.#compile(inputs);
+    const stops = FLAG_FORMS.includes(forms[forms.length - 1].form) && random.below(2) === 0;
+    if (stops) this.#stopAtExit(images[0]);
     return {
       insns,
-      images: this.#compile(inputs),
+      images,
       registers: this.#registers(),
       seed: random.u32() >>> 1,
       forms,
       unsure: this.#writer.unsure.slice(0, this.#writer.slots),
-      flagsDefined: FLAG_FORMS.includes(last.form),
+      stops,
     };
   }
 
@@ -146,6 +152,10 @@ export class CaseSource {
     }
     w.emit(0x95);
     return forms;
+  }
+
+  #stopAtExit({ address, offsets }: JitImage): void {
+    this.space.bytes[Number(address - CODE) + offsets[offsets.length - 2]] = INT3;
   }
 
   #registers(): BigUint64Array {

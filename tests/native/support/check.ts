@@ -92,7 +92,7 @@ export class Check {
       const faults = Number(words[at + P.ANSWER_FAULTS]);
       const end = at + P.ANSWER_WORDS + P.FAULT_WORDS * Math.min(faults, L.LOG_RECORDS);
       const native = words.subarray(at, end);
-      const difference = compare(each, answers[index], native);
+      const difference = compare(answers[index], native);
       if (difference !== null) {
         const memory = await this.#memory(code, each, guest, difference);
         throw new Error(
@@ -107,9 +107,10 @@ export class Check {
   }
 
   #note(each: Case, { oops }: GuestAnswer, faults: number): void {
-    this.tally.faults += faults;
-    if (faults > 0) this.tally.faulting++;
-    if (oops) this.tally.fatal++;
+    const signals = oops?.kind === 'bp' ? faults - 1 : faults;
+    this.tally.faults += signals;
+    if (signals > 0) this.tally.faulting++;
+    if (oops && oops.kind !== 'bp') this.tally.fatal++;
     else this.coverage.add(each);
   }
 
@@ -137,15 +138,18 @@ function pack(cases: readonly Case[]): BigUint64Array {
     const [image] = images;
     const at = index * P.CASE_WORDS;
     words[at + P.CASE_ENTRY] = image.entry;
-    words[at + P.CASE_TABLE] = image.address + BigInt(image.extableOffset);
-    words[at + P.CASE_ENTRIES] = BigInt(image.entries.length) | (BigInt(seed) << 32n);
+    words[at + P.CASE_SEED] = BigInt(seed);
+    images.forEach(({ address, extableOffset, entries }, func) => {
+      words[at + P.CASE_TABLES + 2 * func] = address + BigInt(extableOffset);
+      words[at + P.CASE_TABLES + 2 * func + 1] = BigInt(entries.length);
+    });
     words.set(registers, at + P.CASE_REGISTERS);
   });
   return words;
 }
 
 /** What differs; null when nothing does. */
-function compare({ flagsDefined }: Case, guest: GuestAnswer, native: BigUint64Array): string | null {
+function compare(guest: GuestAnswer, native: BigUint64Array): string | null {
   const difference = compareFaults(guest, native);
   if (difference !== null) return difference;
   for (let register = 0; register < 16; register++) {
@@ -154,7 +158,7 @@ function compare({ flagsDefined }: Case, guest: GuestAnswer, native: BigUint64Ar
       return `${NAMES[register]}: emulator 0x${own.toString(16)}, CPU 0x${native[register].toString(16)}`;
   }
   if (BigInt(guest.digest) !== native[P.ANSWER_DIGEST]) return 'memory';
-  if (guest.oops || !flagsDefined) return null;
+  if (guest.oops?.kind !== 'bp') return null;
   const flags = guest.registers[PT_REGS_FLAGS] & FLAGS;
   const theirs = native[P.ANSWER_FLAGS] & FLAGS;
   return flags === theirs ? null : `flags: emulator 0x${flags.toString(16)}, CPU 0x${theirs.toString(16)}`;
@@ -169,11 +173,17 @@ function compareFaults({ faults, oops }: GuestAnswer, native: BigUint64Array): s
   for (const [index, fault] of all.entries()) {
     const [ip, address, trap, error] = native.subarray(P.ANSWER_WORDS + P.FAULT_WORDS * index);
     const where = `fault ${index}`;
-    if (fault.ip !== ip) return `${where}: emulator at 0x${fault.ip.toString(16)}, CPU at 0x${ip.toString(16)}`;
-    if (TRAPS[fault.kind as RawOops['kind']] !== trap) return `${where}: emulator ${fault.kind}, CPU trap ${trap}`;
+    if (fault.ip !== ip)
+      return `${where}: emulator at 0x${fault.ip.toString(16)}, CPU at 0x${ip.toString(16)}`;
+    if (TRAPS[fault.kind as RawOops['kind']] !== trap)
+      return `${where}: emulator ${fault.kind}, CPU trap ${trap}`;
     if (fault.kind === 'pf' && fault.address !== address)
       return `${where}: emulator of 0x${fault.address.toString(16)}, CPU of 0x${address.toString(16)}`;
-    if (fault === oops && fault.kind === 'pf' && (BigInt(oops.errorCode) & ERROR_WRITE) !== (error & ERROR_WRITE))
+    if (
+      fault === oops &&
+      fault.kind === 'pf' &&
+      (BigInt(oops.errorCode) & ERROR_WRITE) !== (error & ERROR_WRITE)
+    )
       return `${where}: emulator error ${oops.errorCode}, CPU error ${error}`;
   }
   return null;

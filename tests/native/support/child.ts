@@ -10,6 +10,7 @@ const PROT_RW = 3;
 const PROT_RX = 5;
 const MAP_FIXED_NOREPLACE = 0x100000;
 const MAP_PRIVATE_ANONYMOUS = 0x22;
+const SIGTRAP = 5;
 const SIGFPE = 8;
 const SIGSEGV = 11;
 const SA_SIGINFO = 4;
@@ -57,7 +58,7 @@ function installHandler(): void {
   const action = Buffer.alloc(152);
   action.writeBigUInt64LE(own.handler);
   action.writeInt32LE(SA_SIGINFO | SA_ONSTACK | SA_NODEFER, 136);
-  for (const signal of [SIGSEGV, SIGFPE]) must('sigaction', sigaction(signal, action, null));
+  for (const signal of [SIGSEGV, SIGFPE, SIGTRAP]) must('sigaction', sigaction(signal, action, null));
 }
 
 const bytes = mapArea();
@@ -80,12 +81,11 @@ const setGs = koffi.proto('int SetGs(uint64_t)');
 function runCase(cases: BigUint64Array, at: number): void {
   state[L.STATE_RSP >> 3] = L.STACK_TOP;
   state[L.STATE_ENTRY >> 3] = cases[at + P.CASE_ENTRY];
-  state[L.STATE_TABLE >> 3] = cases[at + P.CASE_TABLE];
-  state[L.STATE_ENTRIES >> 3] = cases[at + P.CASE_ENTRIES] & 0xffffffffn;
+  for (let k = 0; k < 2 * L.TABLES; k++) state[(L.STATE_TABLES >> 3) + k] = cases[at + P.CASE_TABLES + k];
   for (let k = 0; k < 16; k++) state[(L.STATE_REGISTERS >> 3) + k] = cases[at + P.CASE_REGISTERS + k];
   state[L.STATE_FAULTS >> 3] = 0n;
   state[L.STATE_SIGNAL >> 3] = 0n;
-  const seed = Number(cases[at + P.CASE_ENTRIES] >> 32n);
+  const seed = Number(cases[at + P.CASE_SEED]);
   compared.forEach((area, index) => L.fill(words, area.at, area.size, seed + index));
   koffi.call(own.enter, enter);
 }

@@ -72,8 +72,8 @@ export class Coverage {
     for (const form of forms) if (!this.#bpf.has(form)) this.#bpf.set(form, 0);
   }
 
-  /** Counts a case that returned; what it surely ran. */
-  add({ forms, unsure, images }: Case): void {
+  /** Counts what a case that no fault ended surely ran. */
+  add({ forms, unsure, images, stops }: Case): void {
     for (const { form } of forms) this.#bpf.set(form.name, (this.#bpf.get(form.name) ?? 0) + 1);
     if (this.#missing === 0) return;
     const [{ code, offsets }] = images;
@@ -82,7 +82,7 @@ export class Coverage {
       for (let slot = from; slot < to; slot++)
         if (unsure[slot] === 0) this.#count(code.subarray(offsets[slot], offsets[slot + 1]));
     const slots = offsets.length - 1;
-    this.#count(code.subarray(offsets[slots - 1], offsets[slots]));
+    if (!stops) this.#count(code.subarray(offsets[slots - 1], offsets[slots]));
     for (const sub of images.slice(1)) this.#count(sub.code.subarray(0, sub.offsets[0]));
   }
 
@@ -112,7 +112,9 @@ export class Coverage {
       lines.push(`${mnemonic.padEnd(28)}${String(ran).padStart(10)}${String(forms.size).padStart(6)}`);
     }
     const share = ((100 * reached) / this.#x86.size).toFixed(1);
-    lines.push(`${'all'.padEnd(28)}${String(reached).padStart(10)}${String(this.#x86.size).padStart(6)}  ${share} %`);
+    lines.push(
+      `${'all'.padEnd(28)}${String(reached).padStart(10)}${String(this.#x86.size).padStart(6)}  ${share} %`,
+    );
     return lines.join('\n');
   }
 }

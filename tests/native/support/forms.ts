@@ -54,7 +54,13 @@ function arithmetic(): Form[] {
         name: `${name}${bits} imm`,
         since: '5.5',
         write: (w) =>
-          w.emit(op | klass, w.writable(), 0, 0, shift ? w.random.pick([1, w.random.below(bits)]) : w.immediate()),
+          w.emit(
+            op | klass,
+            w.writable(),
+            0,
+            0,
+            shift ? w.random.pick([1, w.random.below(bits)]) : w.immediate(),
+          ),
       });
       forms.push({
         name: `${name}${bits} reg`,

@@ -19,9 +19,11 @@ export interface GuestAnswer {
   /** Digest of the memory compared. */
   readonly digest: number;
   readonly faults: readonly RawFault[];
-  /** Null when the image returned. */
+  /** Null when the image returned; a breakpoint when the case stops before its exit. */
   readonly oops: RawOops | null;
 }
+
+const isStub = (ip: bigint): boolean => ip >= L.STUBS && ip < L.STUBS + BigInt(L.STUBS_SIZE);
 
 /** The emulated machine with the area of layout.ts in its user region. */
 export class Guest {
@@ -31,8 +33,8 @@ export class Guest {
   readonly #linear: number;
   readonly #state: BigUint64Array;
   readonly #start = stubs('guest');
-  #words: Int32Array;
-  #ksyms: KsymTable;
+  #view: Int32Array;
+  readonly #ksyms: KsymTable;
 
   constructor(
     core: Core,
@@ -58,7 +60,7 @@ export class Guest {
     this.memory.write(L.STUBS, this.#start.bytes);
     this.memory.protect(L.STUBS, L.STUBS_SIZE, RIGHT_R | RIGHT_X);
     this.#state = new BigUint64Array(L.STATE_SIZE >>> 3);
-    this.#words = new Int32Array(core.bytes.buffer);
+    this.#view = new Int32Array(core.bytes.buffer);
     this.#ksyms = new KsymTable(core, this.memory, kernel.knobs.version);
   }
 
@@ -92,13 +94,19 @@ export class Guest {
     });
     for (const ksym of ksyms) this.#ksyms.remove(ksym);
     if (run.oops === null) throw new Error('the guest returned without a breakpoint');
-    const ended = run.oops.kind === 'bp';
     return {
       registers: run.oops.registers ?? [],
       digest: this.#digest(),
       faults: run.faults.filter(({ kind }) => kind !== 'guard'),
-      oops: ended ? null : run.oops,
+      oops: isStub(run.oops.ip) ? null : run.oops,
     };
+  }
+
+  /** Linear memory; it moves when it grows. */
+  get #words(): Int32Array {
+    const { buffer } = this.#core.bytes;
+    if (this.#view.buffer !== buffer) this.#view = new Int32Array(buffer);
+    return this.#view;
   }
 
   #at(address: bigint): number {
@@ -106,18 +114,19 @@ export class Guest {
   }
 
   #prepare(image: JitImage, registers: BigUint64Array, seed: number): void {
-    if (this.#words.buffer !== this.#core.bytes.buffer) this.#words = new Int32Array(this.#core.bytes.buffer);
     const state = this.#state;
     state[L.STATE_RSP >> 3] = L.STACK_TOP;
     state[L.STATE_ENTRY >> 3] = image.entry;
     state.set(registers, L.STATE_REGISTERS >> 3);
     this.#core.bytes.set(new Uint8Array(state.buffer, 0, L.STATE_OUT), this.#at(L.STATE));
-    L.COMPARED.forEach(({ at, size }, index) => L.fill(this.#words, this.#at(at), size, seed + index));
+    const words = this.#words;
+    L.COMPARED.forEach(({ at, size }, index) => L.fill(words, this.#at(at), size, seed + index));
   }
 
   #digest(): number {
+    const words = this.#words;
     let hash = 0;
-    for (const { at, size } of L.COMPARED) hash = L.digest(this.#words, this.#at(at), size, hash);
+    for (const { at, size } of L.COMPARED) hash = L.digest(words, this.#at(at), size, hash);
     return hash >>> 0;
   }
 

@@ -58,11 +58,11 @@ export const STATE_FLAGS = STATE_OUT + 128;
 export const STATE_FAULTS = STATE_OUT + 136;
 export const STATE_SIGNAL = STATE_OUT + 144;
 export const STATE_OUT_SIZE = 152;
-/** For the signal handler: the exception table of the image, and how many entries it has. */
-export const STATE_TABLE = 512;
-export const STATE_ENTRIES = 520;
+/** For the signal handler: address and number of entries of each exception table, at most TABLES, then 0. */
+export const STATE_TABLES = 512;
+export const TABLES = 2;
 /** rsp of the process while a case runs. */
-export const STATE_HOST_RSP = 528;
+export const STATE_HOST_RSP = 600;
 /** One record per fault: rip, cr2, trap number, error code. */
 export const STATE_LOG = PAGE;
 export const LOG_RECORD = 32;

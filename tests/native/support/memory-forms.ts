@@ -29,7 +29,13 @@ function plain(w: ProgramWriter, fatal: boolean): Target {
 }
 
 /** Base register and displacement for `size` bytes. */
-function operand(w: ProgramWriter, size: number, stack: number, target: Target, aligned = false): [number, number] {
+function operand(
+  w: ProgramWriter,
+  size: number,
+  stack: number,
+  target: Target,
+  aligned = false,
+): [number, number] {
   if (target === 'good' && stack >= 64 && w.random.below(4) === 0) {
     const at = w.random.below(stack - size + 1);
     return [10, (aligned ? at & ~7 : at) - stack];

@@ -21,7 +21,11 @@ export class NativeCpu {
   static async start(): Promise<NativeCpu> {
     for (let attempt = 1; ; attempt++) {
       const cpu = new NativeCpu(
-        fork(CHILD, { serialization: 'advanced', execArgv: ['--import', 'tsx'], stdio: ['ignore', 1, 'pipe', 'ipc'] }),
+        fork(CHILD, {
+          serialization: 'advanced',
+          execArgv: ['--import', 'tsx'],
+          stdio: ['ignore', 1, 'pipe', 'ipc'],
+        }),
       );
       try {
         await cpu.#reply();

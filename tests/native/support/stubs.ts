@@ -111,10 +111,13 @@ function handler(code: MachineCode): void {
   [22, 20, 19].forEach((index, k) => {
     ucontext([0x48, 0x8b, 0x8a], greg(index)).bytes(0x49, 0x89, 0x48, 8 * (k + 1));
   });
-  // mov r9, [table]; mov rcx, [entries]
-  code.label('search').memory(loads(9), L.state(L.STATE_TABLE)).memory(loads(1), L.state(L.STATE_ENTRIES));
-  // test ecx, ecx; je fatal; movsxd r10, [r9]; add r10, r9; cmp r10, rax; je found; add r9, 12; dec ecx; jmp next
-  code.label('next').bytes(0x85, 0xc9).to([0x74], 'fatal').bytes(0x4d, 0x63, 0x11, 0x4d, 0x01, 0xca);
+  // lea r8, [tables]
+  code.label('search').memory([0x4c, 0x8d, 0x05], L.state(L.STATE_TABLES));
+  // mov r9, [r8]; mov rcx, [r8 + 8]; add r8, 16; test r9, r9; je fatal
+  code.label('table').bytes(0x4d, 0x8b, 0x08, 0x49, 0x8b, 0x48, 8, 0x49, 0x83, 0xc0, 16, 0x4d, 0x85, 0xc9);
+  code.to([0x74], 'fatal');
+  // test ecx, ecx; je table; movsxd r10, [r9]; add r10, r9; cmp r10, rax; je found; add r9, 12; dec ecx; jmp next
+  code.label('next').bytes(0x85, 0xc9).to([0x74], 'table').bytes(0x4d, 0x63, 0x11, 0x4d, 0x01, 0xca);
   code.bytes(0x49, 0x39, 0xc2).to([0x74], 'found').bytes(0x49, 0x83, 0xc1, 12, 0xff, 0xc9).to([0xeb], 'next');
   // mov r10d, [r9 + 4]; movzx ecx, r10b; add rax, rcx; mov [rdx + rip], rax
   code.label('found').bytes(0x45, 0x8b, 0x51, 4, 0x41, 0x0f, 0xb6, 0xca, 0x48, 0x01, 0xc8);

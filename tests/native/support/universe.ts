@@ -36,7 +36,8 @@ function* candidates(): Generator<readonly Insn[]> {
 
 function* arithmetic(opcode: number): Generator<readonly Insn[]> {
   const operation = opcode & 0xf0;
-  const offsets = operation === 0xb0 ? [0, 8, 16, 32, -1] : operation === 0x30 || operation === 0x90 ? [0, 1] : [0];
+  const offsets =
+    operation === 0xb0 ? [0, 8, 16, 32, -1] : operation === 0x30 || operation === 0x90 ? [0, 1] : [0];
   for (const off of offsets)
     for (const imm of operation === 0xd0 ? [16, 32, 64] : (opcode & 8) !== 0 ? [0] : IMMEDIATES)
       yield pairs(opcode, off, imm);
@@ -68,7 +69,12 @@ export function universe(core: Core, knobs: JitKnobs): JitImage[] {
     const arenaKernel = knobs.version === '6.12' ? ARENA : 0n;
     const input = jitInput(code(insns, insn(0x95)), { arenaKernel, arenaUser: 1n << 44n, ...more });
     try {
-      return compile(core, knobs, [{ ...input, numExentries: countExentries(input.insns) }], new FakeImages([CODE]))[0];
+      return compile(
+        core,
+        knobs,
+        [{ ...input, numExentries: countExentries(input.insns) }],
+        new FakeImages([CODE]),
+      )[0];
     } catch (error) {
       if (error instanceof JitError) return null;
       throw error;
