@@ -12,6 +12,7 @@ const STAGES = [
   'maps',
   'verifier',
   'jit',
+  'wasm',
   'kallsyms',
   'lookup',
   'helpers',

@@ -1,4 +1,5 @@
 import type { LoadedProgram } from '../host/runtime/loaded-program.js';
+import type { Engine } from '../host/runtime/run-result.js';
 import { machine, MACHINE_HELP, MACHINE_OPTIONS } from './machine.js';
 import { mapReport, programReport, renderMap, renderProgram, runReport } from './run-report.js';
 import type { MapReport, ProgramReport, RunReport } from './run-report.js';
@@ -9,7 +10,7 @@ export const help = `usage: faultline run [options] FILE
 
 Loads an object, runs its programs and shows every fault as it is delivered and repaired.
 
-${MACHINE_HELP}  --engine NAME          x86, interp, or all (default): every engine runs and all must agree
+${MACHINE_HELP}  --engine NAME          x86, wasm, interp, or all (default): every engine runs and all must agree
   --scene FILE           kernel objects and runs (default: FILE with .scene.json for .bpf.o, else samples)
   --max-steps N          step budget of a run
   --faults N             faults of each run to spell out (default 6)
@@ -27,7 +28,7 @@ const OPTIONS = {
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS);
-  const engine = oneOf('engine', values.engine, ['x86', 'interp', 'all']);
+  const engine = oneOf('engine', values.engine, ['x86', 'wasm', 'interp', 'all']);
   const maxSteps = BigInt(integer('max-steps', values['max-steps']));
   const shown = integer('faults', values.faults);
   const [path] = positionals;
@@ -42,10 +43,13 @@ export async function run(args: string[]): Promise<number> {
   const reports = new Map<LoadedProgram, RunReport[]>(loaded.map((program) => [program, []]));
   for (const { program: name, note, context } of runs) {
     const program = object.program(name);
+    const hasImage = program.images.length > 0;
     const engines =
-      program.images.length === 0 ? ['interp'] : engine === 'all' ? ['x86', 'interp'] : [engine];
+      engine === 'all'
+        ? [...(hasImage ? ['x86'] : []), 'interp', 'wasm']
+        : [engine === 'x86' && !hasImage ? 'interp' : engine];
     const result = program.run(context, {
-      engine: engines.length > 1 ? 'all' : (engines[0] as 'x86' | 'interp'),
+      engine: engine === 'all' ? 'all' : (engines[0] as Engine),
       maxSteps,
     });
     reports.get(program)?.push(runReport(program, result, engines, note));

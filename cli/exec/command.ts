@@ -9,7 +9,7 @@ export const help = `usage: faultline exec [options] [FILE|-]
 Reads recorded programs, one JSON object a line (plain or gzip), and prints what Linux would answer, one line each,
 in the same order. A record that cannot be used gives a line with "error".
 
-  --engine x86|interp|all|none   run the programs (default none)
+  --engine NAME                  run the programs: x86, wasm, interp, all or none (default none)
   --btf FILE                     BTF of the kernel, plain or gzip (default: the trimmed one that ships)
   --symbols FILE                 JSON: {kernel: {address: name}} (default: the profile's)
   --from program|jit             start at the program, or at what the JIT was given (default program)
@@ -39,7 +39,7 @@ export async function run(args: string[]): Promise<number> {
   if (positionals.length > 1)
     throw new UsageError('USAGE_OPTION', `exec: expected one file, found ${positionals.length}`);
   const options: ExecOptions = {
-    engine: oneOf('engine', values.engine, ['x86', 'interp', 'all', 'none']),
+    engine: oneOf('engine', values.engine, ['x86', 'wasm', 'interp', 'all', 'none']),
     btf: values.btf,
     symbols: values.symbols,
     from: oneOf('from', values.from, ['program', 'jit']),

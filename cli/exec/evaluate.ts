@@ -19,7 +19,7 @@ import type { ExecRecord } from './record.js';
 
 /** Options of `faultline exec`, plain data so that worker threads can take them. */
 export interface ExecOptions {
-  readonly engine: 'x86' | 'interp' | 'all' | 'none';
+  readonly engine: 'x86' | 'wasm' | 'interp' | 'all' | 'none';
   readonly btf: string | undefined;
   readonly symbols: string | undefined;
   readonly from: 'program' | 'jit';

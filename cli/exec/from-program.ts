@@ -16,7 +16,7 @@ import { errorOutput, funcOutput, hexAddress, toHex } from './output.js';
 import type { ExecRecord, RecordMap } from './record.js';
 
 type Output = Record<string, unknown>;
-type RunEngine = 'x86' | 'interp';
+type RunEngine = 'x86' | 'interp' | 'wasm';
 
 const LOG_TAIL = 4096;
 const LOG_LEVEL = LOG_LEVEL1 | LOG_LEVEL2;
@@ -47,7 +47,11 @@ class Session {
     const load = this.#load(options);
     if (!load.program) return load.output;
     const engines: RunEngine[] =
-      options.engine === 'all' ? ['x86', 'interp'] : options.engine === 'none' ? [] : [options.engine];
+      options.engine === 'all'
+        ? ['x86', 'interp', 'wasm']
+        : options.engine === 'none'
+          ? []
+          : [options.engine];
     if (engines.length === 0 || !this.record.run) return load.output;
     const runs: Output = {};
     for (const [at, engine] of engines.entries()) {
@@ -223,7 +227,13 @@ export function timed(run: () => unknown, times: number): [number, number] {
 function differing(runs: Record<RunEngine, Output>): Output | null {
   const digest = ({ r0, map_dump_hex, data_out_hex, faults, error }: Output) =>
     JSON.stringify({ r0, map_dump_hex, data_out_hex, faults, failed: error !== undefined });
-  const [x86, interp] = [digest(runs.x86), digest(runs.interp)];
-  if (x86 === interp) return null;
-  return { name: 'RunError', code: 'RUN_ENGINES_DIFFER', message: `x86 gave ${x86}, interp gave ${interp}` };
+  const [first, ...others] = Object.keys(runs) as RunEngine[];
+  const expected = digest(runs[first]);
+  for (const engine of others) {
+    const found = digest(runs[engine]);
+    if (found === expected) continue;
+    const message = `${first} gave ${expected}, ${engine} gave ${found}`;
+    return { name: 'RunError', code: 'RUN_ENGINES_DIFFER', message };
+  }
+  return null;
 }

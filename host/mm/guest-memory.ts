@@ -3,6 +3,7 @@ import { Mmu } from '../core/mmu.js';
 import { LimitError, MemoryError } from '../errors.js';
 import type { GuestAddress, HostAddress } from '../quantities.js';
 import { PAGE_SIZE, RIGHT_GATE, RIGHT_R, RIGHT_W, RIGHT_X } from '../../assembly/layout/mmu.js';
+import { PageRights } from './page-rights.js';
 import { RegionAllocator } from './region-allocator.js';
 
 export { PAGE_SIZE, RIGHT_GATE, RIGHT_R, RIGHT_W, RIGHT_X };
@@ -43,6 +44,7 @@ export class GuestMemory {
   readonly #allocators = new Map<RegionName, RegionAllocator>();
   /** Per region, for each page: how many live allocations touch it, or EXPLICIT when map() made it. */
   readonly #owners = new Map<RegionName, Int32Array>();
+  readonly #rights: PageRights;
 
   /** `sizes` in bytes, rounded up to whole pages. Throws LIMIT_MEMORY when linear memory cannot hold them. */
   constructor(core: Core, sizes: Partial<Record<RegionName, number>> = {}) {
@@ -50,7 +52,8 @@ export class GuestMemory {
     this.#mmu = new Mmu(core);
     for (const name of Object.keys(BASES) as RegionName[]) {
       const size = pages(sizes[name] ?? SIZES[name]) * PAGE_SIZE;
-      const linear = this.#mmu.reserve(size, PAGE_SIZE);
+      // The page behind it belongs to nobody, so that no access runs into the next region.
+      const linear = this.#mmu.reserve(size + PAGE_SIZE, PAGE_SIZE);
       if (linear === 0)
         throw new LimitError('LIMIT_MEMORY', `guest region ${name}: no linear memory for ${size} bytes`);
       this.#regions.set(name, { name, base: BASES[name], size, linear });
@@ -61,6 +64,7 @@ export class GuestMemory {
         new RegionAllocator(size, (offset, bytes) => firstFree(owners, offset, bytes)),
       );
     }
+    this.#rights = new PageRights(core, [...this.#regions.values()]);
   }
 
   region(name: RegionName): Region {
@@ -112,7 +116,7 @@ export class GuestMemory {
   /** Takes whole pages away; an access to them faults. Micro-ops decoded from them are dropped. */
   unmap(address: GuestAddress, size: number): void {
     const region = this.#pageRange(address, size, 0);
-    this.#mmu.unmap(address, size / PAGE_SIZE);
+    this.#unmapPages(region, Number(address - region.base), size);
     const owners = this.#owners.get(region.name) as Int32Array;
     const offset = Number(address - region.base);
     for (let page = offset / PAGE_SIZE; page < (offset + size) / PAGE_SIZE; page++)
@@ -223,10 +227,21 @@ export class GuestMemory {
     return region;
   }
 
+  /** Rights of the pages by linear address, for generated code. */
+  get pageRights(): PageRights {
+    return this.#rights;
+  }
+
+  #unmapPages(region: Region, offset: number, size: number): void {
+    this.#mmu.unmap(region.base + BigInt(offset), size / PAGE_SIZE);
+    this.#rights.set(region.linear + offset, size, 0);
+  }
+
   #mapPages(region: Region, offset: number, size: number, rights: number): void {
     const address = region.base + BigInt(offset);
     if (!this.#mmu.map(address, region.linear + offset, size / PAGE_SIZE, rights))
       throw new LimitError('LIMIT_MEMORY', `guest page table: no linear memory to map ${hex(address)}`);
+    this.#rights.set(region.linear + offset, size, rights);
   }
 
   #own(region: Region, offset: number, size: number): void {
@@ -240,7 +255,7 @@ export class GuestMemory {
     const owners = this.#owners.get(region.name) as Int32Array;
     for (let page = Math.floor(offset / PAGE_SIZE); page * PAGE_SIZE < offset + size; page++)
       if (--owners[page] === 0 && region.name !== 'direct')
-        this.#mmu.unmap(region.base + BigInt(page * PAGE_SIZE), 1);
+        this.#unmapPages(region, page * PAGE_SIZE, PAGE_SIZE);
   }
 }
 

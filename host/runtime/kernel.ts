@@ -39,6 +39,7 @@ import { PokeTable } from './poke.js';
 import type { Engine, OopsRecord } from './run-result.js';
 import { Samples } from './samples.js';
 import { Snapshot } from './snapshot.js';
+import { WasmEngine, type WasmProgram } from './wasm-engine.js';
 
 /** Module area kept for images at given addresses. */
 const FIXED_AREA = 2 << 20;
@@ -85,6 +86,9 @@ export class Kernel implements TypedMemory {
   readonly #images: ImageSource;
   readonly #x86: X86Engine;
   readonly #interp: InterpEngine;
+  /** Made when first asked for, and programs translated when they first run. */
+  #wasm: WasmEngine | null = null;
+  readonly #wasmPrograms = new Map<LinkedProgram, WasmProgram>();
   readonly #pokes: PokeTable;
   readonly #host: ProgramHost;
   readonly #samples: Samples;
@@ -288,8 +292,7 @@ export class Kernel implements TypedMemory {
       seed: this.#seed,
       execute: (engine, program, context, gate, maxSteps) =>
         this.#execute(engine, program, context, gate, maxSteps),
-      callback: (engine, entry, args) =>
-        engine === 'x86' ? this.#x86.call(entry, args) : this.#interp.call(entry, args),
+      callback: (engine, entry, args) => this.#callback(engine, entry, args),
       interpret: (program, func, args, gate) => this.#interp.run(program.interp, args, { gate, func }).r0,
       environment: (engine, scope) => this.#environment(engine, scope),
       gate: (address) => this.text.helper(address),
@@ -321,9 +324,43 @@ export class Kernel implements TypedMemory {
           maxSteps,
           tailCall: (address) => this.#byAddress.get(address)?.interp ?? null,
         });
+      case 'wasm':
+        return this.#wasmEngine().run(this.#wasmProgram(program), [context], {
+          gate,
+          maxSteps,
+          tailCall: (address) => {
+            const target = this.#byAddress.get(address);
+            return target ? this.#wasmProgram(target) : null;
+          },
+        });
       default:
-        throw new UsageError('USAGE_ENGINE', `engine ${engine}: expected x86 or interp`);
+        throw new UsageError('USAGE_ENGINE', `engine ${String(engine)}: expected x86, interp or wasm`);
     }
+  }
+
+  #callback(engine: Engine, entry: GuestAddress, args: readonly bigint[]): bigint {
+    switch (engine) {
+      case 'x86':
+        return this.#x86.call(entry, args);
+      case 'interp':
+        return this.#interp.call(entry, args);
+      case 'wasm':
+        return this.#wasmEngine().call(entry, args);
+    }
+  }
+
+  #wasmEngine(): WasmEngine {
+    const options = { perCpuOffset: this.#perCpu.base };
+    return (this.#wasm ??= new WasmEngine(this.core, this.memory, this.profile.jit, options));
+  }
+
+  #wasmProgram(program: LinkedProgram): WasmProgram {
+    const known = this.#wasmPrograms.get(program);
+    if (known) return known;
+    const { handle, addresses } = program.interp;
+    const made = this.#wasmEngine().load(program.verified, handle, addresses);
+    this.#wasmPrograms.set(program, made);
+    return made;
   }
 
   #environment(engine: Engine, scope: RunScope): RunEnvironment {
@@ -365,6 +402,9 @@ export class Kernel implements TypedMemory {
     this.#programs.delete(program.id);
     this.#byAddress.delete(program.address);
     this.#byHandle.delete(program.interp.handle);
+    const translated = this.#wasmPrograms.get(program);
+    if (translated) this.#wasm?.unload(translated);
+    this.#wasmPrograms.delete(program);
     unlink(this.#linkSurroundings(), program, source);
   }
 }

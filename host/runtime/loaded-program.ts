@@ -133,7 +133,7 @@ export class LoadedProgram {
   }
 
   #runAll(context: ProgramContext, options: RunOptions): RunResult {
-    const engines: Engine[] = this.linked.images.length > 0 ? ['x86', 'interp'] : ['interp'];
+    const engines: Engine[] = this.linked.images.length > 0 ? ['x86', 'interp', 'wasm'] : ['interp', 'wasm'];
     const start = this.host.snapshot();
     let first: { result: RunResult; digest: string } | null = null;
     for (const engine of engines) {

@@ -1,0 +1,242 @@
+import { MAX_TAIL_CALL_CNT } from '../../assembly/isa.js';
+import type { Core } from '../core/core.js';
+import { LimitError, UsageError } from '../errors.js';
+import type { GuestMemory } from '../mm/guest-memory.js';
+import type { JitKnobs } from '../profiles/profile.js';
+import type { GuestAddress } from '../quantities.js';
+import { type WasmSource, registersOf, translateProgram } from '../wasm/module.js';
+import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
+import { OopsSignal, WasmFaults, faultAt, siteOf } from './wasm-faults.js';
+import { WasmState, type Trap } from './wasm-state.js';
+
+/** A program as a module, ready to run. */
+export interface WasmProgram {
+  /** Names the program in RawFault.program and RawOops.program. */
+  readonly handle: number;
+  readonly source: WasmSource;
+  readonly raw: boolean;
+  /** Values of pointers to its functions. */
+  readonly addresses: readonly GuestAddress[];
+  readonly functions: readonly WasmFunction[];
+  /** Number of function 0 in the table that tail calls go through. */
+  readonly slot: number;
+}
+
+type WasmFunction = (frame: number, ...registers: bigint[]) => bigint | bigint[];
+
+export interface WasmRunOptions {
+  readonly gate: GateHandler;
+  /** Program at the bpf_prog address a prog array holds; null makes the tail call fail. */
+  readonly tailCall?: (progAddress: GuestAddress) => WasmProgram | null;
+  /** Index of the function to run, the main one when absent. */
+  readonly func?: number;
+  /** LIMIT_STEPS is thrown past it. */
+  readonly maxSteps?: bigint;
+}
+
+export interface WasmOptions {
+  /** What the per-CPU address cast adds: this_cpu_off of the CPU that runs. */
+  readonly perCpuOffset?: bigint;
+  /** Bytes of kernel stack. */
+  readonly stackSize?: number;
+}
+
+const DEFAULT_STACK = 16384;
+const DEFAULT_STEPS = 10_000_000_000n;
+
+interface Running {
+  readonly options: WasmRunOptions;
+}
+
+/** Runs BPF as WebAssembly; it follows the profile's JIT, guards, tail-call counting and arenas included. */
+export class WasmEngine {
+  readonly #memory: GuestMemory;
+  readonly #jit: JitKnobs;
+  readonly #state: WasmState;
+  readonly #faults: WasmFaults;
+  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
+  readonly #free: number[] = [];
+  readonly #byAddress = new Map<GuestAddress, { program: WasmProgram; index: number }>();
+  readonly #byHandle = new Map<number, WasmProgram>();
+  #running: Running | null = null;
+
+  constructor(core: Core, memory: GuestMemory, jit: JitKnobs, options: WasmOptions = {}) {
+    this.#memory = memory;
+    this.#jit = jit;
+    this.#state = new WasmState(core, memory, jit, {
+      perCpuOffset: options.perCpuOffset ?? 0n,
+      stackSize: options.stackSize ?? DEFAULT_STACK,
+    });
+    this.#faults = new WasmFaults(this.#state, memory, jit, (handle) => this.#byHandle.get(handle));
+  }
+
+  /**
+   * Translates a program; `handle` is what fault records name it by, `addresses` the values of pointers to its
+   * functions. Errors: USAGE_INSN for an instruction no JIT takes.
+   */
+  load(
+    source: WasmSource,
+    handle: number,
+    addresses: readonly GuestAddress[],
+    options: { readonly raw?: boolean } = {},
+  ): WasmProgram {
+    const raw = options.raw ?? false;
+    const { bytes, gates } = translateProgram(this.#state.environment, source, { handle, addresses, raw });
+    const module = new WebAssembly.Module(bytes as BufferSource);
+    let program: WasmProgram | null = null;
+    const { exports } = new WebAssembly.Instance(module, {
+      env: {
+        memory: this.#state.memory,
+        table: this.#table,
+        gate: (number: number) => this.#gate(gates[number]),
+        tail: (array: bigint, index: bigint, slot: number) =>
+          this.#tail(program as WasmProgram, BigInt.asUintN(64, array), BigInt.asUintN(32, index), slot),
+      },
+    });
+    const functions = source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
+    const slot = this.#free.pop() ?? this.#table.grow(1);
+    this.#table.set(slot, functions[0] as () => unknown);
+    program = { handle, source, raw, addresses, functions, slot };
+    this.#byHandle.set(handle, program);
+    for (const [index, address] of addresses.entries()) this.#byAddress.set(address, { program, index });
+    return program;
+  }
+
+  unload(program: WasmProgram): void {
+    for (const address of program.addresses) this.#byAddress.delete(address);
+    this.#byHandle.delete(program.handle);
+    this.#table.set(program.slot, null);
+    this.#free.push(program.slot);
+  }
+
+  /** Runs a program with R1 to R5 = `args`. Errors: LIMIT_STEPS, LIMIT_STACK; what a gate handler throws. */
+  run(program: WasmProgram, args: readonly bigint[], options: WasmRunOptions): EngineRun {
+    const state = this.#state;
+    const outer = this.#running;
+    const before = outer === null ? null : state.save();
+    if (outer === null) {
+      this.#faults.reset();
+      state.resetStack();
+    }
+    const logged = this.#faults.count;
+    const budget = options.maxSteps ?? DEFAULT_STEPS;
+    this.#running = { options };
+    state.fuel = budget;
+    let r0 = 0n;
+    let oops: RawOops | null = null;
+    try {
+      r0 = this.#enter(program, options.func ?? 0, args);
+    } catch (thrown) {
+      if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
+      else if (thrown instanceof OopsSignal) oops = thrown.oops;
+      else throw thrown;
+    } finally {
+      this.#faults.drain();
+      this.#running = outer;
+    }
+    const steps = budget - state.fuel;
+    if (before) state.restore(before);
+    return { r0, steps, faults: this.#faults.since(logged), oops };
+  }
+
+  /** Calls a function by pointer, inside a gate handler: a callback. Returns its R0. Errors: USAGE_POINTER. */
+  call(pointer: GuestAddress, args: readonly bigint[]): bigint {
+    const target = this.#byAddress.get(BigInt.asUintN(64, pointer));
+    if (target === undefined || this.#running === null)
+      throw new UsageError('USAGE_POINTER', `wasm: no function at 0x${pointer.toString(16)} to call back`, {
+        address: pointer,
+      });
+    return this.#enter(target.program, target.index, args);
+  }
+
+  /** Enters a function below everything that runs. */
+  #enter(program: WasmProgram, index: number, args: readonly bigint[]): bigint {
+    const state = this.#state;
+    const { stack, tailCalls } = state;
+    if (stack < state.environment.stackLinear) throw stackOverflow(0);
+    state.tailCalls = 0;
+    state.refreshWindow();
+    const { parameters } = registersOf(program.raw);
+    const registers = parameters.map((register) => (register === 0 ? 0n : (args[register - 1] ?? 0n)));
+    try {
+      const result = program.functions[index](stack, ...registers);
+      return BigInt.asUintN(64, typeof result === 'bigint' ? result : result[0]);
+    } catch (thrown) {
+      throw this.#explain(thrown);
+    } finally {
+      state.stack = stack;
+      state.tailCalls = tailCalls;
+    }
+  }
+
+  /** What a trap of generated code means. */
+  #explain(thrown: unknown): unknown {
+    // V8 reports exhausted native stack as RangeError, SpiderMonkey as InternalError.
+    if (thrown instanceof RangeError) return stackOverflow(this.#state.trap.slot);
+    if (!(thrown instanceof WebAssembly.RuntimeError)) return thrown;
+    const { trap } = this.#state;
+    this.#state.clearTrap();
+    switch (trap.reason) {
+      case 'fault':
+        return new OopsSignal(this.#faultOops(trap));
+      case 'steps':
+        return new LimitError(
+          'LIMIT_STEPS',
+          `wasm: the program did not end within ${this.#running?.options.maxSteps ?? DEFAULT_STEPS} instructions`,
+          { insn: trap.slot },
+        );
+      case 'stack':
+        return stackOverflow(trap.slot);
+      case 'bad':
+        return new OopsSignal({
+          kind: 'ud',
+          access: 'fetch',
+          ip: BigInt(trap.slot),
+          address: 0n,
+          errorCode: 0,
+          program: trap.program,
+        });
+      case 'none':
+        return thrown;
+    }
+  }
+
+  #faultOops({ slot, program: handle, address }: Trap): RawOops {
+    const program = this.#byHandle.get(handle) as WasmProgram;
+    const site = siteOf(program, slot);
+    const fault = faultAt(this.#memory, address, site);
+    if (!fault) throw new Error(`wasm: instruction ${slot} faulted at mapped 0x${address.toString(16)}`);
+    return { ...fault, ip: BigInt(slot), program: handle };
+  }
+
+  #gate(gate: GuestAddress): bigint {
+    const { options } = this.#running as Running;
+    this.#faults.drain();
+    const r0 = options.gate(gate, this.#state.arguments());
+    this.#state.refreshWindow();
+    return r0;
+  }
+
+  /** Decides a tail call: number in the table, or -1. 6.12 counts only calls that are taken. */
+  #tail(program: WasmProgram, array: GuestAddress, index: bigint, slot: number): number {
+    const { offMapMaxEntries, offArrayPtrs, version } = this.#jit;
+    const state = this.#state;
+    const read = (address: GuestAddress, size: 4 | 8): bigint => {
+      const fault = faultAt(this.#memory, address, { size, access: 'read', alsoReads: false });
+      if (fault) throw new OopsSignal({ ...fault, ip: BigInt(slot), program: program.handle });
+      return this.#memory.readUint(address, size);
+    };
+    if (index >= read(BigInt.asUintN(64, array + BigInt(offMapMaxEntries)), 4)) return -1;
+    if (state.tailCalls >= MAX_TAIL_CALL_CNT) return -1;
+    const late = version === '6.12';
+    if (!late) state.tailCalls++;
+    const target = read(BigInt.asUintN(64, array + BigInt(offArrayPtrs) + 8n * index), 8);
+    if (target === 0n) return -1;
+    if (late) state.tailCalls++;
+    return this.#running?.options.tailCall?.(target)?.slot ?? -1;
+  }
+}
+
+function stackOverflow(slot: number): LimitError {
+  return new LimitError('LIMIT_STACK', `wasm: stack used up at instruction ${slot}`, { insn: slot });
+}

@@ -1,0 +1,384 @@
+// Loads, stores and atomics. An address inside the window (the largest stretch of read-write pages of the direct map)
+// costs one comparison; any other is looked up in the region table and the page rights, inline where code is hot.
+import * as I from '../../assembly/isa.js';
+import { STACK_REACH } from '../../assembly/layout/interp.js';
+import { RIGHT_R, RIGHT_W } from '../../assembly/layout/mmu.js';
+import { atomicAt, isAtomic } from './atomic.js';
+import type { CodeWriter } from './code-writer.js';
+import * as E from './environment.js';
+import type { Insn } from './insn.js';
+import * as W from './opcodes.js';
+import type { Locals } from './registers.js';
+
+/** What code of accesses needs of the function around it. */
+export interface AccessContext {
+  readonly out: CodeWriter;
+  readonly around: E.WasmEnvironment;
+  readonly locals: Locals;
+  readonly arenaKernel: bigint;
+  /** Handle of the program, in fault records. */
+  readonly program: number;
+  /** Instruction that is being translated. */
+  readonly slot: number;
+  /** Translation and logging stand inline: no call where the value of a register lives. */
+  readonly isHot: boolean;
+  push(register: number): void;
+  pop(register: number): void;
+  callTranslate(): void;
+  callLog(): void;
+  /** Ends the run with a fault at the address in the address local. */
+  trapFault(): void;
+  usesWindow(): void;
+}
+
+/** How an access finds its memory. */
+interface Way {
+  readonly size: number;
+  readonly right: number;
+  readonly regions: number;
+  /** The address is looked for in the window first. */
+  readonly window: boolean;
+  /** What becomes of a fault. */
+  readonly onFault: 'trap' | 'log' | 'log but not vsyscall';
+}
+
+const VSYSCALL_PAGE = 0xffffffffff600n;
+
+const LOADS = [W.I64_LOAD8_U, W.I64_LOAD16_U, W.I64_LOAD32_U, W.I64_LOAD];
+const SIGNED_LOADS = [W.I64_LOAD8_S, W.I64_LOAD16_S, W.I64_LOAD32_S];
+const STORES = [W.I64_STORE8, W.I64_STORE16, W.I64_STORE32, W.I64_STORE];
+
+/** A load, a store or an atomic; false for an instruction that does not exist. */
+export function access(context: AccessContext, insn: Insn): boolean {
+  const { mode } = insn;
+  if (insn.klass === I.BPF_LDX) {
+    const isSigned = mode === I.BPF_MEMSX || mode === I.BPF_PROBE_MEMSX;
+    if ((isSigned && insn.widthLog === 3) || insn.dst === I.BPF_REG_FP) return false;
+    if (mode === I.BPF_MEM || mode === I.BPF_MEMSX)
+      load(context, insn, isSigned, plain(context, insn, RIGHT_R));
+    else if (mode === I.BPF_PROBE_MEM || mode === I.BPF_PROBE_MEMSX) probe(context, insn, isSigned);
+    else if (mode === I.BPF_PROBE_MEM32) load(context, insn, false, arena(context, insn, RIGHT_R));
+    else return false;
+    return true;
+  }
+  if (mode === I.BPF_MEM) store(context, insn, plain(context, insn, RIGHT_W));
+  else if (mode === I.BPF_PROBE_MEM32) store(context, insn, arena(context, insn, RIGHT_W));
+  else if (insn.klass === I.BPF_ST) return mode === I.BPF_NOSPEC;
+  else if (mode === I.BPF_ATOMIC) return atomic(context, insn, plain(context, insn, RIGHT_W));
+  else if (mode === I.BPF_PROBE_ATOMIC) return atomic(context, insn, arena(context, insn, RIGHT_W));
+  else return false;
+  return true;
+}
+
+function plain({ around }: AccessContext, insn: Insn, right: number): Way {
+  return { size: 1 << insn.widthLog, right, regions: around.regions, window: true, onFault: 'trap' };
+}
+
+function arena({ around }: AccessContext, insn: Insn, right: number): Way {
+  return { size: 1 << insn.widthLog, right, regions: around.regions, window: false, onFault: 'log' };
+}
+
+const isArena = (insn: Insn): boolean =>
+  insn.mode === I.BPF_PROBE_MEM32 || (insn.mode === I.BPF_PROBE_ATOMIC && insn.klass === I.BPF_STX);
+
+/** Base R10 and an offset inside the frame: mapped in any case. */
+function inFrame(base: number, insn: Insn): boolean {
+  const { off, widthLog } = insn;
+  return base === I.BPF_REG_FP && off >= -STACK_REACH && off + (1 << widthLog) <= 0 && !isArena(insn);
+}
+
+/** Computes the address into its local. */
+function address(context: AccessContext, base: number, insn: Insn): void {
+  const { out, locals, arenaKernel } = context;
+  context.push(base);
+  const add = isArena(insn) ? BigInt(insn.off) + arenaKernel : BigInt(insn.off);
+  if (add !== 0n) {
+    out.big(add);
+    out.u8(W.I64_ADD);
+  }
+  out.set(locals.address);
+}
+
+function load(context: AccessContext, insn: Insn, isSigned: boolean, way: Way): void {
+  const { out, locals } = context;
+  const opcode = (isSigned ? SIGNED_LOADS : LOADS)[insn.widthLog];
+  if (inFrame(insn.src, insn)) {
+    out.get(locals.frame);
+    out.memory(opcode, STACK_REACH + insn.off);
+  } else {
+    address(context, insn.src, insn);
+    out.op(W.BLOCK, W.I64);
+    found(context, way, (offset) => out.memory(opcode, offset));
+    if (way.onFault !== 'trap') out.i64(0);
+    out.u8(W.END);
+  }
+  context.pop(insn.dst);
+}
+
+/** A load with an exception entry. The regions of its table hold nothing that the guard refuses. */
+function probe(context: AccessContext, insn: Insn, isSigned: boolean): void {
+  const { out, around } = context;
+  const { version } = around;
+  if (version === '6.1' && insn.off < 0) {
+    // The guard of 6.1 takes the carry of a negative offset for a wrap-around.
+    address(context, insn.src, insn);
+    log(context);
+    out.i64(0);
+    return context.pop(insn.dst);
+  }
+  load(context, insn, isSigned, {
+    size: 1 << insn.widthLog,
+    right: RIGHT_R,
+    regions: version === '5.5' ? around.regions : around.guardedRegions,
+    window: true,
+    onFault: version === '6.1' ? 'log but not vsyscall' : 'log',
+  });
+}
+
+function store(context: AccessContext, insn: Insn, way: Way): void {
+  const { out, locals } = context;
+  const opcode = STORES[insn.widthLog];
+  const value = (): void => (insn.klass === I.BPF_STX ? context.push(insn.src) : out.i64(insn.imm));
+  if (inFrame(insn.dst, insn)) {
+    out.get(locals.frame);
+    value();
+    return out.memory(opcode, STACK_REACH + insn.off);
+  }
+  address(context, insn.dst, insn);
+  out.op(W.BLOCK, W.VOID);
+  found(context, way, (offset) => {
+    value();
+    out.memory(opcode, offset);
+  });
+  out.u8(W.END);
+}
+
+function atomic(context: AccessContext, insn: Insn, way: Way): boolean {
+  const { out, locals } = context;
+  if (!isAtomic(insn)) return false;
+  out.op(W.BLOCK, W.VOID);
+  if (inFrame(insn.dst, insn)) {
+    out.get(locals.frame);
+    out.i32(STACK_REACH + insn.off);
+    out.u8(W.I32_ADD);
+  } else {
+    address(context, insn.dst, insn);
+    out.op(W.BLOCK, W.I32);
+    found(context, way, (offset) => {
+      if (offset === 0) return;
+      out.i32(offset);
+      out.u8(W.I32_ADD);
+    });
+    if (way.onFault !== 'trap') out.op(W.BR, 1);
+    out.u8(W.END);
+  }
+  out.set(locals.place);
+  atomicAt(
+    out,
+    locals,
+    insn,
+    (register) => context.push(register),
+    (register) => context.pop(register),
+  );
+  out.u8(W.END);
+  return true;
+}
+
+/**
+ * Runs `use` with the linear address on the stack, to which it adds its offset, and leaves the enclosing block;
+ * behind all that stands what happens on a fault.
+ */
+function found(context: AccessContext, way: Way, use: (offset: number) => void): void {
+  const { out, locals, around } = context;
+  if (way.window) {
+    context.usesWindow();
+    out.get(locals.address);
+    out.get(locals.window);
+    out.u8(W.I64_SUB);
+    out.get(locals.windowSize);
+    out.u8(W.I64_LT_U);
+    out.op(W.IF, W.VOID);
+    out.get(locals.address);
+    out.wrap();
+    use(around.windowOffset);
+    out.op(W.BR, 1);
+    out.u8(W.END);
+  }
+  if (context.isHot) {
+    out.op(W.BLOCK, W.VOID);
+    translate(out, locals, around, way, () => out.op(W.BR_IF, 0));
+    out.get(locals.place);
+    use(0);
+    out.op(W.BR, 1);
+    out.u8(W.END);
+  } else {
+    out.get(locals.address);
+    out.i32(way.size - 1);
+    out.i32(way.right);
+    out.i32(way.regions);
+    context.callTranslate();
+    out.tee(locals.place);
+    out.op(W.IF, W.VOID);
+    out.get(locals.place);
+    use(0);
+    out.op(W.BR, 1);
+    out.u8(W.END);
+  }
+  if (way.onFault === 'trap') return context.trapFault();
+  if (way.onFault === 'log but not vsyscall') {
+    out.get(locals.address);
+    out.i64(12);
+    out.u8(W.I64_SHR_U);
+    out.big(VSYSCALL_PAGE);
+    out.u8(W.I64_EQ);
+    out.op(W.IF, W.VOID);
+    context.trapFault();
+    out.u8(W.END);
+  }
+  log(context);
+}
+
+/** Leaves the linear address in the place local; `missed` gets a condition on the stack that must not hold. */
+function translate(
+  out: CodeWriter,
+  locals: Locals,
+  around: E.WasmEnvironment,
+  way: Way,
+  missed: () => void,
+): void {
+  out.get(locals.address);
+  out.get(locals.address);
+  out.i64(E.REGION_SHIFT);
+  out.u8(W.I64_SHR_U);
+  out.wrap();
+  out.i32(E.REGION_MASK);
+  out.u8(W.I32_AND);
+  out.tee(locals.index);
+  out.memory(W.I64_LOAD, way.regions + E.REGION_BASE);
+  out.u8(W.I64_SUB);
+  out.tee(locals.value);
+  out.get(locals.index);
+  out.memory(W.I64_LOAD32_U, way.regions + E.REGION_BYTES);
+  out.u8(W.I64_GE_U);
+  missed();
+  out.get(locals.value);
+  out.wrap();
+  out.get(locals.index);
+  out.memory(W.I32_LOAD, way.regions + E.REGION_LINEAR);
+  out.u8(W.I32_ADD);
+  out.tee(locals.place);
+  out.i32(12);
+  out.u8(W.I32_SHR_U);
+  out.memory(W.I32_LOAD8_U, around.rights);
+  if (way.size > 1) {
+    out.get(locals.place);
+    out.i32(way.size - 1);
+    out.u8(W.I32_ADD);
+    out.i32(12);
+    out.u8(W.I32_SHR_U);
+    out.memory(W.I32_LOAD8_U, around.rights);
+    out.u8(W.I32_AND);
+  }
+  out.i32(way.right);
+  out.u8(W.I32_AND);
+  out.u8(W.I32_EQZ);
+  missed();
+}
+
+/** Appends to the fault ring: the address local and the place. */
+function log(context: AccessContext): void {
+  if (context.isHot) logAt(context.out, context.locals, context.around, context.program, context.slot);
+  else context.callLog();
+}
+
+function logAt(
+  out: CodeWriter,
+  { index, place, address: from }: Pick<Locals, 'index' | 'place' | 'address'>,
+  around: E.WasmEnvironment,
+  program: number,
+  slot: number | null,
+): void {
+  out.i32(0);
+  out.memory(W.I32_LOAD, around.state + E.STATE_FAULTS);
+  out.tee(index);
+  out.i32(E.FAULTS_HELD - 1);
+  out.u8(W.I32_AND);
+  out.i32(E.FAULT_SIZE_LOG);
+  out.u8(W.I32_SHL);
+  out.tee(place);
+  out.get(from);
+  out.memory(W.I64_STORE, around.faults);
+  out.get(place);
+  if (slot === null) {
+    out.get(SLOT_PARAMETER);
+    out.extend();
+    out.big(BigInt(program) << 32n);
+    out.u8(W.I64_OR);
+  } else out.big((BigInt(program) << 32n) | BigInt(slot));
+  out.memory(W.I64_STORE, around.faults + 8);
+  out.i32(0);
+  out.get(index);
+  out.i32(1);
+  out.u8(W.I32_ADD);
+  out.memory(W.I32_STORE, around.state + E.STATE_FAULTS);
+}
+
+const SLOT_PARAMETER = 1;
+
+/** Body of log(address i64, slot i32), with two i32 locals behind its parameters. */
+export function logBody(out: CodeWriter, around: E.WasmEnvironment, program: number): void {
+  logAt(out, { address: 0, index: 2, place: 3 }, around, program, null);
+}
+
+/** Body of translate(address i64, size - 1 i32, right i32, regions i32) -> linear address, or 0. */
+export function translateBody(out: CodeWriter, around: E.WasmEnvironment): void {
+  const [from, last, right, index, place, value] = [0, 1, 2, 4, 5, 6];
+  const regions = (): void => {
+    out.get(from);
+    out.i64(E.REGION_SHIFT);
+    out.u8(W.I64_SHR_U);
+    out.wrap();
+    out.i32(E.REGION_MASK);
+    out.u8(W.I32_AND);
+    out.get(3);
+    out.u8(W.I32_ADD);
+    out.tee(index);
+  };
+  const missed = (): void => {
+    out.op(W.IF, W.VOID);
+    out.i32(0);
+    out.u8(W.RETURN);
+    out.u8(W.END);
+  };
+  const rights = (): void => {
+    out.i32(12);
+    out.u8(W.I32_SHR_U);
+    out.memory(W.I32_LOAD8_U, around.rights);
+  };
+  out.get(from);
+  regions();
+  out.memory(W.I64_LOAD, E.REGION_BASE);
+  out.u8(W.I64_SUB);
+  out.tee(value);
+  out.get(index);
+  out.memory(W.I64_LOAD32_U, E.REGION_BYTES);
+  out.u8(W.I64_GE_U);
+  missed();
+  out.get(value);
+  out.wrap();
+  out.get(index);
+  out.memory(W.I32_LOAD, E.REGION_LINEAR);
+  out.u8(W.I32_ADD);
+  out.tee(place);
+  rights();
+  out.get(place);
+  out.get(last);
+  out.u8(W.I32_ADD);
+  rights();
+  out.u8(W.I32_AND);
+  out.get(right);
+  out.u8(W.I32_AND);
+  out.u8(W.I32_EQZ);
+  missed();
+  out.get(place);
+}

@@ -1,0 +1,174 @@
+import { CodeWriter } from './code-writer.js';
+import { nodesInLoops, orderOf } from './dominators.js';
+import * as E from './environment.js';
+import { basicBlocks, type Blocks, type FlowNode } from './flow-graph.js';
+import { FunctionCode, type ProgramCode } from './function-code.js';
+import * as W from './opcodes.js';
+import { makeReducible } from './reducible.js';
+import { layOut, type Locals } from './registers.js';
+import { stackify } from './stackify.js';
+import { ENTRY_BITS, type Part, partsOf } from './split.js';
+
+/** Code of one function of the module: its locals and its body, END included. */
+export interface FunctionBody {
+  readonly types: readonly number[];
+  readonly body: Uint8Array;
+}
+
+/** A BPF function; `parts` are the pieces that it runs when it is too big for one. */
+export interface TranslatedFunction {
+  readonly main: FunctionBody;
+  readonly parts: readonly FunctionBody[];
+}
+
+/** Slots from which on a function is translated in parts. */
+const PART_SLOTS = 16_384;
+/** Slots up to which a function translates addresses inline outside its loops too. */
+const SMALL = 1024;
+
+/** `firstPart` is the number that the module will give the first part. */
+export function translateFunction(
+  code: ProgramCode,
+  func: number,
+  end: number,
+  firstPart: number,
+): TranslatedFunction {
+  const { start } = code.functions[func];
+  const blocks = basicBlocks(code.insns, start, end);
+  if (end - start <= PART_SLOTS) {
+    const nodes = [
+      ...blocks.nodes,
+      { kind: 'code' as const, start, end: start, edges: [{ to: 0, label: -1 }] },
+    ];
+    const locals = layOut(code.parameters, false);
+    const main = body(code, func, nodes, nodes.length - 1, locals, end - start <= SMALL, returnResults);
+    return { main, parts: [] };
+  }
+  const { parts, entry } = partsOf(blocks as Blocks, PART_SLOTS);
+  return {
+    main: driver(code, entry, parts.length, firstPart),
+    parts: parts.map((part) => partBody(code, func, part)),
+  };
+}
+
+function body(
+  code: ProgramCode,
+  func: number,
+  nodes: FlowNode[],
+  root: number,
+  locals: Locals,
+  isSmall: boolean,
+  exit: (code: FunctionCode) => void,
+): FunctionBody {
+  makeReducible(nodes, root);
+  const order = orderOf(nodes, root);
+  const looping = nodesInLoops(order);
+  const isHeader = (node: number): boolean =>
+    order.predecessors[node].some((from) => order.position[from] >= order.position[node]);
+  const first = order.order.find((node) => nodes[node].end > nodes[node].start);
+  const writer = new FunctionCode(code, locals, func, {
+    hot: (node) => isSmall || looping[node] === 1,
+    checksSteps: (node) => node === first || isHeader(node),
+    exit,
+    leave,
+  });
+  writer.loadFuel();
+  writer.loadWindow();
+  if (exit === returnFromPart) moveRegisters(writer, true);
+  stackify(writer.out, nodes, root, order, writer);
+  writer.out.op(W.UNREACHABLE, W.END);
+  return { types: locals.types, body: writer.out.view().slice() };
+}
+
+function returnResults(code: FunctionCode): void {
+  code.saveFuel();
+  for (const register of code.code.results) code.push(register);
+  code.out.u8(W.RETURN);
+}
+
+const ALL = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11];
+const RETURNED = -1;
+
+/** Registers to the state record, or from there. */
+function moveRegisters(code: FunctionCode, load: boolean): void {
+  for (const register of ALL) {
+    code.out.i32(0);
+    if (!load) code.push(register);
+    code.out.memory(load ? W.I64_LOAD : W.I64_STORE, registerAt(code.around, register));
+    if (load) code.pop(register);
+  }
+}
+
+const registerAt = (around: E.WasmEnvironment, register: number): number =>
+  around.state + E.STATE_REGISTERS + 8 * register;
+
+function leave(code: FunctionCode): void {
+  code.saveFuel();
+  moveRegisters(code, false);
+  code.getLabel();
+  code.out.u8(W.RETURN);
+}
+
+function returnFromPart(code: FunctionCode): void {
+  code.saveFuel();
+  moveRegisters(code, false);
+  code.out.i32(RETURNED);
+  code.out.u8(W.RETURN);
+}
+
+function partBody(code: ProgramCode, func: number, part: Part): FunctionBody {
+  return body(code, func, part.nodes, part.root, layOut([], true), false, returnFromPart);
+}
+
+/** Calls part after part until one returns from the function. */
+function driver(code: ProgramCode, entry: number, parts: number, firstPart: number): FunctionBody {
+  const out = new CodeWriter();
+  const { parameters, results, around } = code;
+  const next = 1 + parameters.length;
+  parameters.forEach((register, at) => {
+    out.i32(0);
+    out.get(1 + at);
+    out.memory(W.I64_STORE, registerAt(around, register));
+  });
+  for (const register of ALL) {
+    if (parameters.includes(register)) continue;
+    out.i32(0);
+    out.i64(0);
+    out.memory(W.I64_STORE, registerAt(around, register));
+  }
+  out.i32(entry);
+  out.set(next);
+  out.op(W.LOOP, W.VOID);
+  out.op(W.BLOCK, W.VOID);
+  for (let part = 0; part < parts; part++) out.op(W.BLOCK, W.VOID);
+  out.get(next);
+  out.i32(ENTRY_BITS);
+  out.u8(W.I32_SHR_U);
+  out.u8(W.BR_TABLE);
+  out.u32(parts - 1);
+  for (let part = 0; part < parts; part++) out.u32(part);
+  for (let part = 0; part < parts; part++) {
+    out.u8(W.END);
+    out.get(0);
+    out.get(next);
+    out.i32((1 << ENTRY_BITS) - 1);
+    out.u8(W.I32_AND);
+    out.u8(W.CALL);
+    out.u32(firstPart + part);
+    out.set(next);
+    out.u8(W.BR);
+    out.u32(parts - 1 - part);
+  }
+  out.u8(W.END);
+  out.get(next);
+  out.i32(RETURNED);
+  out.u8(W.I32_NE);
+  out.op(W.BR_IF, 0);
+  out.u8(W.END);
+  for (const register of results) {
+    out.i32(0);
+    out.memory(W.I64_LOAD, registerAt(around, register));
+  }
+  out.u8(W.END);
+  return { types: [W.I32], body: out.view().slice() };
+}

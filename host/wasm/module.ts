@@ -1,0 +1,248 @@
+import { INSN_SIZE } from '../../assembly/isa.js';
+import type { GuestAddress, InsnIndex } from '../quantities.js';
+import { logBody, translateBody } from './access.js';
+import { ByteWriter } from './byte-writer.js';
+import { CodeWriter } from './code-writer.js';
+import * as E from './environment.js';
+import { type FunctionBody, translateFunction } from './function.js';
+import type { ProgramCode } from './function-code.js';
+import * as W from './opcodes.js';
+
+/** A program to translate: a VerifiedProgram, or instructions no verifier saw. */
+export interface WasmSource {
+  readonly insns: Uint8Array;
+  readonly functions: readonly { readonly start: InsnIndex; readonly stackDepth: number }[];
+  readonly arena: { readonly kernel: GuestAddress; readonly user: GuestAddress } | null;
+}
+
+export interface TranslationOptions {
+  /** Names the program in fault records. */
+  readonly handle: number;
+  /** Values of pointers to the functions. */
+  readonly addresses: readonly GuestAddress[];
+  /** Helper numbers and pc-relative calls, as a loader submits them; functions share registers. */
+  readonly raw: boolean;
+}
+
+/**
+ * A WebAssembly module of a BPF program. It imports `env.memory`, `env.table`, `env.gate(number) -> R0` and
+ * `env.tail(array, index, slot) -> number in the table or -1`, and exports function k as `f<k>`:
+ * (frame i32, parameters i64...) -> results i64...
+ */
+export interface Translation {
+  readonly bytes: Uint8Array;
+  /** Addresses of the helpers by their numbers. */
+  readonly gates: readonly GuestAddress[];
+}
+
+const VERIFIED_PARAMETERS = [1, 2, 3, 4, 5];
+const RAW_PARAMETERS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const RAW_RESULTS = [0, 1, 2, 3, 4, 5];
+
+/** Registers that go into a function and that come out, in order. */
+export const registersOf = (raw: boolean): { parameters: readonly number[]; results: readonly number[] } =>
+  raw
+    ? { parameters: RAW_PARAMETERS, results: RAW_RESULTS }
+    : { parameters: VERIFIED_PARAMETERS, results: [0] };
+
+const TYPE_FUNCTION = 0;
+const TYPE_GATE = 1;
+const TYPE_TAIL = 2;
+const TYPE_TRANSLATE = 3;
+const TYPE_TRAP = 4;
+const TYPE_LOG = 5;
+const TYPE_PART = 6;
+const GATE = 0;
+const TAIL = 1;
+const TRANSLATE = 2;
+const TRAP = 3;
+const LOG = 4;
+const FIRST_FUNCTION = 5;
+
+/** @throws UsageError USAGE_INSN for an instruction that the JIT would refuse. */
+export function translateProgram(
+  around: E.WasmEnvironment,
+  source: WasmSource,
+  options: TranslationOptions,
+): Translation {
+  const { insns, arena, functions } = source;
+  const { raw } = options;
+  const gates: GuestAddress[] = [];
+  const numbers = new Map<GuestAddress, number>();
+  const { parameters, results } = registersOf(raw);
+  const code: ProgramCode = {
+    around,
+    insns: new DataView(insns.buffer, insns.byteOffset, insns.byteLength),
+    handle: options.handle,
+    arenaKernel: arena?.kernel ?? 0n,
+    arenaUser: ((arena?.user ?? 0n) >> 32n) << 32n,
+    raw,
+    functions: functions.map(({ start, stackDepth }, index) => ({
+      start,
+      frame: (stackDepth + 31) & ~15,
+      address: options.addresses[index],
+    })),
+    parameters,
+    results,
+    hasTailCalls: hasOpcode(insns, 0xf5),
+    index: {
+      gate: GATE,
+      tail: TAIL,
+      translate: TRANSLATE,
+      trap: TRAP,
+      log: LOG,
+      firstFunction: FIRST_FUNCTION,
+    },
+    functionType: TYPE_FUNCTION,
+    gate(address) {
+      const known = numbers.get(address);
+      if (known !== undefined) return known;
+      numbers.set(address, gates.length);
+      return gates.push(address) - 1;
+    },
+  };
+  const slots = insns.length / INSN_SIZE;
+  const mains: FunctionBody[] = [];
+  const parts: FunctionBody[] = [];
+  functions.forEach((_, index) => {
+    // Without a verifier a function may jump anywhere in the program.
+    const end = raw ? slots : (functions[index + 1]?.start ?? slots);
+    const made = translateFunction(code, index, end, FIRST_FUNCTION + functions.length + parts.length);
+    mains.push(made.main);
+    parts.push(...made.parts);
+  });
+  return { bytes: assemble(code, mains, parts), gates };
+}
+
+function hasOpcode(insns: Uint8Array, opcode: number): boolean {
+  for (let at = 0; at < insns.length; at += INSN_SIZE) if (insns[at] === opcode) return true;
+  return false;
+}
+
+function assemble(
+  code: ProgramCode,
+  mains: readonly FunctionBody[],
+  parts: readonly FunctionBody[],
+): Uint8Array {
+  const out = new ByteWriter();
+  out.bytes(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  const many = (count: number, type: number): number[] => new Array<number>(count).fill(type);
+  const { I32, I64 } = W;
+  const types: readonly (readonly [readonly number[], readonly number[]])[] = [
+    [[I32, ...many(code.parameters.length, I64)], many(code.results.length, I64)],
+    [[I32], [I64]],
+    [[I64, I64, I32], [I32]],
+    [[I64, I32, I32, I32], [I32]],
+    [[I64, I64, I32, I32], []],
+    [[I64, I32], []],
+    [[I32, I32], [I32]],
+  ];
+  section(out, 1, (to) => {
+    to.u32(types.length);
+    for (const [from, result] of types) {
+      to.u8(0x60);
+      for (const list of [from, result]) {
+        to.u32(list.length);
+        for (const type of list) to.u8(type);
+      }
+    }
+  });
+  section(out, 2, (to) => {
+    to.u32(4);
+    imported(to, 'memory');
+    to.op(2, 0);
+    to.u32(1);
+    imported(to, 'table');
+    to.op(1, W.FUNCREF);
+    to.op(0, 0);
+    imported(to, 'gate');
+    to.op(0, TYPE_GATE);
+    imported(to, 'tail');
+    to.op(0, TYPE_TAIL);
+  });
+  section(out, 3, (to) => {
+    to.u32(3 + mains.length + parts.length);
+    for (const type of [TYPE_TRANSLATE, TYPE_TRAP, TYPE_LOG]) to.u8(type);
+    for (let at = 0; at < mains.length; at++) to.u8(TYPE_FUNCTION);
+    for (let at = 0; at < parts.length; at++) to.u8(TYPE_PART);
+  });
+  section(out, 7, (to) => {
+    to.u32(mains.length);
+    mains.forEach((_, index) => {
+      name(to, `f${index}`);
+      to.u8(0);
+      to.u32(FIRST_FUNCTION + index);
+    });
+  });
+  section(out, 10, (to) => {
+    to.u32(3 + mains.length + parts.length);
+    for (const func of [...helpers(code), ...mains, ...parts]) {
+      const locals = new ByteWriter();
+      const runs = runsOf(func.types);
+      locals.u32(runs.length);
+      for (const [count, type] of runs) {
+        locals.u32(count);
+        locals.u8(type);
+      }
+      to.u32(locals.length + func.body.length);
+      to.bytes(locals.view());
+      to.bytes(func.body);
+    }
+  });
+  return out.view();
+}
+
+/** The functions that every module has: translate, trap, log. */
+function helpers(code: ProgramCode): FunctionBody[] {
+  const { around, handle } = code;
+  const write = (types: number[], emit: (out: CodeWriter) => void): FunctionBody => {
+    const out = new CodeWriter();
+    emit(out);
+    out.u8(W.END);
+    return { types, body: out.view() };
+  };
+  return [
+    write([W.I32, W.I32, W.I64], (out) => translateBody(out, around)),
+    write([], (out) => {
+      const keep = (opcode: number, at: number, value: () => void): void => {
+        out.i32(0);
+        value();
+        out.memory(opcode, around.state + at);
+      };
+      keep(W.I64_STORE, E.STATE_ADDRESS, () => out.get(0));
+      keep(W.I64_STORE, E.STATE_FUEL, () => out.get(1));
+      keep(W.I32_STORE, E.STATE_SLOT, () => out.get(2));
+      keep(W.I32_STORE, E.STATE_TRAP, () => out.get(3));
+      keep(W.I32_STORE, E.STATE_PROGRAM, () => out.i32(handle));
+    }),
+    write([W.I32, W.I32], (out) => logBody(out, around, handle)),
+  ];
+}
+
+function runsOf(types: readonly number[]): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const type of types) {
+    const last = runs[runs.length - 1];
+    if (last?.[1] === type) last[0]++;
+    else runs.push([1, type]);
+  }
+  return runs;
+}
+
+function section(out: ByteWriter, id: number, write: (to: ByteWriter) => void): void {
+  const to = new ByteWriter();
+  write(to);
+  out.u8(id);
+  out.u32(to.length);
+  out.bytes(to.view());
+}
+
+function name(to: ByteWriter, text: string): void {
+  to.u32(text.length);
+  for (let at = 0; at < text.length; at++) to.u8(text.charCodeAt(at));
+}
+
+function imported(to: ByteWriter, text: string): void {
+  name(to, 'env');
+  name(to, text);
+}
