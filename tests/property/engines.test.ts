@@ -16,6 +16,7 @@ import { X86Engine } from '../../host/runtime/cpu.js';
 import type { EngineRun } from '../../host/runtime/engine.js';
 import { type FaultPlace, faultRecord, faultRecordAt, slotAt } from '../../host/runtime/faults.js';
 import { InterpEngine } from '../../host/runtime/interpreter.js';
+import { WasmEngine } from '../../host/runtime/wasm-engine.js';
 import type { FaultRecord } from '../../host/runtime/run-result.js';
 import type { VerifiedProgram } from '../../host/verifier/verified-program.js';
 import { code, insn, ldImm64 } from '../support/interp.js';
@@ -81,7 +82,7 @@ function pointer(random: Random, mapped: bigint): bigint {
 
 for (const version of ['6.12', '6.1', '5.5'] as const)
   describe(`engines on linux-${version}`, () => {
-    it(`${PROGRAMS} random programs: image and interpreter agree on registers, memory and every fault`, async () => {
+    it(`${PROGRAMS} random programs: image, interpreter and WebAssembly agree on registers, memory and every fault`, async () => {
       const seed = testSeed();
       const random = new Random(seed);
       const { jit } = profile(`linux-${version}`);
@@ -96,6 +97,7 @@ for (const version of ['6.12', '6.1', '5.5'] as const)
       const smap = version !== '5.5';
       const x86 = new X86Engine(core, memory, { smap });
       const interp = new InterpEngine(core, memory, jit);
+      const webAssembly = new WasmEngine(core, memory, jit);
       const ksyms = new KsymTable(core, memory, version);
       const images =
         version === '5.5'
@@ -151,14 +153,13 @@ for (const version of ['6.12', '6.1', '5.5'] as const)
         const ksym = ksyms.add(image, { name: 'random', program: n, func: 0 });
         const guards = image.entries.flatMap(({ guard }) => (guard === null ? [] : [guard]));
         x86.addGuards(image.address, guards);
-        const program = interp.load(
-          {
-            insns,
-            functions: [{ start: 0, stackDepth: 64 }],
-            arena: { kernel: arena, user: USER },
-          },
-          [image.entry],
-        );
+        const source = {
+          insns,
+          functions: [{ start: 0, stackDepth: 64 }],
+          arena: { kernel: arena, user: USER },
+        };
+        const program = interp.load(source, [image.entry]);
+        const module = webAssembly.load(source, program.handle, [image.entry]);
         const place = placeOf(image, insns.length / 8);
         const data = Uint8Array.from({ length: BLOCK }, () => random.below(256));
         const pages = Uint8Array.from({ length: 2 * PAGE }, () => random.below(256));
@@ -171,6 +172,10 @@ for (const version of ['6.12', '6.1', '5.5'] as const)
         const [byImage, imageBlock, imageArena] = outcome(() => x86.run(image.entry, [block], { gate }));
         const [byInterp, interpBlock, interpArena] = outcome(() => interp.run(program, [block], { gate }));
 
+        const [byWasm, wasmBlock, wasmArena] = outcome(() => webAssembly.run(module, [block], { gate }));
+
+        assert.deepEqual(byWasm, byInterp, note);
+        assert.deepEqual([wasmBlock, wasmArena], [interpBlock, interpArena], note);
         assert.equal(byInterp.r0, byImage.r0, note);
         assert.deepEqual(
           byInterp.faults.map((raw) => faultRecord(place, 0, Number(raw.ip), raw)),
@@ -197,6 +202,7 @@ for (const version of ['6.12', '6.1', '5.5'] as const)
         x86.removeGuards(image.address, guards);
         images.free(image);
         interp.unload(program);
+        webAssembly.unload(module);
       }
       assert.ok(seen.faults > PROGRAMS / 2, `${seen.faults} faults met`);
     });
