@@ -1,9 +1,8 @@
 // npm run native -- [--cases N] [--seed N]: random programs on the emulated CPU and on this computer's.
-import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { testSeed } from '../support/random.js';
 import { Check } from './support/check.js';
-import { NativeCpu, obstacle } from './support/native-cpu.js';
+import { hasBmi2, NativeCpu, obstacle } from './support/native-cpu.js';
 
 const { values } = parseArgs({
   options: { cases: { type: 'string', default: '1000000' }, seed: { type: 'string' } },
@@ -17,7 +16,7 @@ const count = Number(values.cases);
 const seed = values.seed === undefined ? testSeed() : Number(values.seed);
 const start = performance.now();
 const native = await NativeCpu.start();
-const check = await Check.create(native, seed, / bmi2 /.test(readFileSync('/proc/cpuinfo', 'utf8')));
+const check = await Check.create(native, seed, hasBmi2());
 await check.run(count, ({ cases }) => {
   if (process.stderr.isTTY || cases % 100_000 === 0) process.stderr.write(`\r${cases} cases`);
 });

@@ -1,4 +1,4 @@
-import { Core } from '../../../host/core/core.js';
+import type { Core } from '../../../host/core/core.js';
 import type { RawFault, RawOops } from '../../../host/runtime/engine.js';
 import { loadCore } from '../../support/jit.js';
 import { Random } from '../../support/random.js';
@@ -48,14 +48,21 @@ export class Check {
   private constructor(
     readonly native: NativeCpu,
     readonly seed: number,
+    readonly disturb: (cases: BigUint64Array) => void,
   ) {}
 
-  static async create(native: NativeCpu, seed: number, hasBmi2: boolean): Promise<Check> {
-    const check = new Check(native, seed);
+  /** `disturb` may change what the process is told to run. */
+  static async create(
+    native: NativeCpu,
+    seed: number,
+    bmi2: boolean,
+    disturb: (cases: BigUint64Array) => void = () => {},
+  ): Promise<Check> {
+    const check = new Check(native, seed, disturb);
     const machine = stubs('guest');
     const random = new Random(seed);
     for (const kernel of kernels(machine)) {
-      if (kernel.needsBmi2 && !hasBmi2) continue;
+      if (kernel.needsBmi2 && !bmi2) continue;
       const core: Core = await loadCore();
       const source = new CaseSource(core, kernel, random, machine);
       check.#stations.push({ kernel, source, guest: new Guest(core, kernel) });
@@ -82,6 +89,7 @@ export class Check {
     const content = objects(kernel, target.entry);
     await this.native.ask({ kind: 'setup', objects: content, gs: kernel.gs });
     const packed = pack(cases);
+    this.disturb(packed);
     const answered = this.native.ask<BigUint64Array>({ kind: 'batch', code, cases: packed });
     guest.setObjects(content);
     guest.place(code);

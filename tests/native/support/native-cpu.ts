@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Request } from './protocol.js';
 
@@ -13,6 +13,9 @@ export function obstacle(): string | null {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'needs x86-64 Linux';
   return existsSync(KOFFI) ? null : 'koffi is not installed';
 }
+
+/** This computer's CPU has BMI2. */
+export const hasBmi2 = (): boolean => / bmi2 /.test(readFileSync('/proc/cpuinfo', 'utf8'));
 
 /** A child process that runs images. It dies with the first thing it did not expect. */
 export class NativeCpu {
