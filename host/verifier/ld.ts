@@ -6,7 +6,7 @@ import type { Env } from './env.js';
 import { clobberReg, readReg, writeReg } from './liveness.js';
 import { W_A, W_ID, W_OFF, W_SUBREG, W_TYPE } from './registers.js';
 import { RegType, TypeFlag } from './reg-type.js';
-import { checkPointerOffset } from './memory-access.js';
+import { checkPointerOffset } from './memory-region.js';
 import { Errno } from './verifier-error.js';
 
 const LD_ABS_TYPES = new Set([1, 3, 4]);

@@ -3,7 +3,7 @@ import { BtfKind } from '../btf/types.js';
 import type { TypeId } from '../quantities.js';
 import type { Env } from './env.js';
 import type { LoadedMap } from './kernel-view.js';
-import type { Access } from './memory-access.js';
+import type { Access } from './memory-region.js';
 import { W_A } from './registers.js';
 import { TypeFlag } from './reg-type.js';
 import { Errno } from './verifier-error.js';

@@ -1,7 +1,15 @@
+import { checkAlignment } from './alignment.js';
+import {
+  type Access,
+  checkMapRights,
+  checkPacket,
+  checkPointerOffset,
+  checkRegion,
+  mayAccessPacket,
+} from './memory-region.js';
+import { accessMapPointer, accessSocket } from './object-access.js';
 import { LIVE_WRITTEN } from '../../assembly/layout/verifier.js';
 import { accessBtfPointer, setBtfPointer } from './btf-access.js';
-import { walkStruct } from './btf-walk.js';
-import { BtfKind } from '../btf/types.js';
 import type { Env } from './env.js';
 import { checkMapFields } from './map-fields.js';
 import { tnumText, typeName } from './log-text.js';
@@ -10,174 +18,7 @@ import { RegType, TypeFlag, baseType, hasFlag } from './reg-type.js';
 import { checkStackBounds, readStack, writeStack, StackUse } from './stack.js';
 import { Errno } from './verifier-error.js';
 
-const UNBOUNDED = 1n << 29n;
 const FLOW_KEYS_SIZE = 56;
-const MAP_RDONLY_PROG = 1 << 7;
-const MAP_WRONLY_PROG = 1 << 8;
-const STRICT_ALIGNMENT = 1;
-const IP_ALIGN = 2;
-
-/** Types whose programs may store into packets (spec: direct packet write by type). */
-const PACKET_WRITERS = new Set([3, 4, 6, 12, 14, 16]);
-const PACKET_READERS = new Set([1, 8, 10, 11, 13, 19, 21, 22]);
-const CGROUP_SOCKOPT = 25;
-
-/** Result of a load: into which register (-1 = none), and whether the value is sign-extended. */
-export interface Access {
-  readonly off: number;
-  readonly size: number;
-  readonly isWrite: boolean;
-  /** Loaded or stored register; -1 = none. */
-  readonly value: number;
-  readonly signExtend: boolean;
-}
-
-function alignmentName(type: number): string {
-  switch (type) {
-    case RegType.FLOW_KEYS:
-      return 'flow keys ';
-    case RegType.MAP_KEY:
-      return 'key ';
-    case RegType.MAP_VALUE:
-      return 'value ';
-    case RegType.CTX:
-      return 'context ';
-    case RegType.STACK:
-      return 'stack ';
-    case RegType.SOCKET:
-      return 'sock ';
-    case RegType.SOCK_COMMON:
-      return 'sock_common ';
-    case RegType.TCP_SOCK:
-      return 'tcp_sock ';
-    case RegType.XDP_SOCK:
-      return 'xdp_sock ';
-    default:
-      return '';
-  }
-}
-
-function misaligned(env: Env, reg: number, off: number, size: number, extra: number): boolean {
-  const { regs } = env;
-  const fixed = BigInt(regs.off(reg) + off + extra);
-  const low = BigInt.asUintN(64, regs.value(reg) + fixed) | regs.mask(reg);
-  return (low & BigInt(size - 1)) !== 0n;
-}
-
-function checkAlignment(env: Env, regno: number, off: number, size: number, strictOnce: boolean): void {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  const type = regs.type(reg);
-  if (type === RegType.ARENA) return;
-  const strict = strictOnce || type === RegType.STACK || (env.program.spec.flags & STRICT_ALIGNMENT) !== 0;
-  if (!strict || size === 1) return;
-  const range = tnumText(regs.value(reg), regs.mask(reg));
-  if (type === RegType.PACKET || type === RegType.PACKET_META) {
-    if (!misaligned(env, reg, off, size, IP_ALIGN)) return;
-    env.fail(
-      Errno.EACCES,
-      `misaligned packet access off ${IP_ALIGN}+${range}+${regs.off(reg)}+${off} size ${size}`,
-    );
-  }
-  if (!misaligned(env, reg, off, size, 0)) return;
-  env.fail(
-    Errno.EACCES,
-    `misaligned ${alignmentName(type)}access off ${range}+${regs.off(reg)}+${off} size ${size}`,
-  );
-}
-
-/** Checks one offset against a size; prints why not. */
-function insideMemory(
-  env: Env,
-  regno: number,
-  off: number,
-  size: number,
-  limit: number,
-  zeroOk: boolean,
-): boolean {
-  if (off >= 0 && (size > 0 || zeroOk) && off + size <= limit) return true;
-  const reg = env.reg(regno);
-  const { regs } = env;
-  switch (baseType(regs.type(reg))) {
-    case RegType.MAP_KEY:
-      env.say(`invalid access to map key, key_size=${limit} off=${off} size=${size}`);
-      break;
-    case RegType.MAP_VALUE:
-      env.say(`invalid access to map value, value_size=${limit} off=${off} size=${size}`);
-      break;
-    case RegType.PACKET:
-    case RegType.PACKET_META:
-    case RegType.PACKET_END:
-      env.say(
-        `invalid access to packet, off=${off} size=${size}, R${regno}(id=${regs.id(reg)},off=${off},r=${limit})`,
-      );
-      break;
-    default:
-      env.say(`invalid access to memory, mem_size=${limit >>> 0} off=${off} size=${size}`);
-  }
-  return false;
-}
-
-/** Checks [off, off + size) plus the register's variable part against a memory region of `limit` bytes. */
-export function checkRegion(
-  env: Env,
-  regno: number,
-  off: number,
-  size: number,
-  limit: number,
-  zeroOk: boolean,
-): void {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  const smin = regs.smin(reg);
-  if (smin < 0n) {
-    const low = BigInt(off) + smin;
-    if (low < 0n || low !== BigInt.asIntN(32, low)) {
-      env.fail(
-        Errno.EACCES,
-        `R${regno} min value is negative, either use unsigned index or do a if (index >=0) check.`,
-      );
-    }
-  }
-  if (!insideMemory(env, regno, Number(BigInt.asIntN(32, smin + BigInt(off))), size, limit, zeroOk)) {
-    env.fail(Errno.EACCES, `R${regno} min value is outside of the allowed memory range`);
-  }
-  const umax = regs.umax(reg);
-  if (umax >= UNBOUNDED) {
-    env.fail(Errno.EACCES, `R${regno} unbounded memory access, make sure to bounds check any such access`);
-  }
-  if (!insideMemory(env, regno, Number(umax) + off, size, limit, zeroOk)) {
-    env.fail(Errno.EACCES, `R${regno} max value is outside of the allowed memory range`);
-  }
-}
-
-/** A pointer used as a whole: fixed offset, which must be 0 unless `fixedOk`. */
-export function checkPointerOffset(env: Env, regno: number, fixedOk: boolean): void {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  const name = typeName(regs.type(reg));
-  const off = regs.off(reg);
-  if (off < 0) env.fail(Errno.EACCES, `negative offset ${name} ptr R${regno} off=${off} disallowed`);
-  if (!fixedOk && off !== 0) {
-    env.fail(Errno.EACCES, `dereference of modified ${name} ptr R${regno} off=${off} disallowed`);
-  }
-  if (!regs.isConst(reg) || regs.value(reg) !== 0n) {
-    const range = tnumText(regs.value(reg), regs.mask(reg));
-    env.fail(Errno.EACCES, `variable ${name} access var_off=${range} disallowed`);
-  }
-}
-
-/** Map flags may forbid programs to read or write values. */
-export function checkMapRights(env: Env, regno: number, off: number, size: number, isWrite: boolean): void {
-  const map = env.maps[env.regs.get(env.reg(regno), W_A)];
-  const sizes = `value_size=${map.spec.valueSize} off=${off} size=${size}`;
-  if (isWrite && (map.spec.flags & MAP_RDONLY_PROG) !== 0) {
-    env.fail(Errno.EACCES, `write into map forbidden, ${sizes}`);
-  }
-  if (!isWrite && (map.spec.flags & MAP_WRONLY_PROG) !== 0) {
-    env.fail(Errno.EACCES, `read from map forbidden, ${sizes}`);
-  }
-}
 
 function accessMapValue(env: Env, regno: number, access: Access): void {
   const { regs } = env;
@@ -247,33 +88,6 @@ function accessContext(env: Env, regno: number, access: Access): void {
   }
 }
 
-/** Whether programs of this type may reach packet bytes directly. */
-export function mayAccessPacket(env: Env, isWrite: boolean): boolean {
-  const { type } = env.program.spec;
-  if (PACKET_WRITERS.has(type) || type === CGROUP_SOCKOPT) {
-    if (isWrite) env.seenDirectWrite = true;
-    return true;
-  }
-  return !isWrite && PACKET_READERS.has(type);
-}
-
-/** Checks packet bytes against the range the program has proved. */
-export function checkPacket(env: Env, regno: number, off: number, size: number, zeroOk: boolean): void {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  if (regs.smin(reg) < 0n) {
-    env.fail(
-      Errno.EACCES,
-      `R${regno} min value is negative, either use unsigned index or do a if (index >=0) check.`,
-    );
-  }
-  const range = regs.get(reg, W_A);
-  const ok = range >= 0 && insideMemory(env, regno, off, size, range, zeroOk);
-  if (!ok) {
-    env.fail(range < 0 ? Errno.EINVAL : Errno.EACCES, `R${regno} offset is outside of the packet`);
-  }
-}
-
 function accessBuffer(env: Env, regno: number, access: Access, name: string): void {
   const { regs } = env;
   const reg = env.reg(regno);
@@ -286,101 +100,6 @@ function accessBuffer(env: Env, regno: number, access: Access, name: string): vo
     env.fail(Errno.EACCES, `R${regno} invalid variable buffer offset: off=${off}, var_off=${range}`);
   }
   if (!access.isWrite && access.value >= 0) regs.setUnknown(env.reg(access.value));
-}
-
-function accessSocket(env: Env, regno: number, access: Access): void {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  const type = regs.type(reg);
-  const name = typeName(type);
-  if (access.isWrite) env.fail(Errno.EACCES, `R${regno} cannot write into ${name}`);
-  const off = access.off + regs.off(reg);
-  if (regs.smin(reg) < 0n) {
-    env.fail(
-      Errno.EACCES,
-      `R${regno} min value is negative, either use unsigned index or do a if (index >=0) check.`,
-    );
-  }
-  if (!socketField(type, off, access.size)) {
-    env.fail(Errno.EACCES, `R${regno} invalid ${name} access off=${off} size=${access.size}`);
-  }
-  env.aux.ctxFieldSize[env.insn] = type === RegType.TCP_SOCK && off >= 80 && off < 96 ? 8 : 4;
-  if (access.value >= 0) regs.setUnknown(env.reg(access.value));
-}
-
-/** Fields of struct bpf_sock, bpf_tcp_sock and bpf_xdp_sock. */
-function socketField(type: number, off: number, size: number): boolean {
-  if (off < 0 || off % size !== 0) return false;
-  if (type === RegType.XDP_SOCK) return off === 0 && size === 4;
-  if (type === RegType.TCP_SOCK) {
-    if (off === 80 || off === 88) return size === 8;
-    return size === 4 && off + 4 <= 112 && (off < 80 || off >= 96);
-  }
-  if (off + size > 80) return false;
-  if (type === RegType.SOCK_COMMON && off >= 8 && off < 24) return false;
-  if (off < 4 || (off >= 16 && off < 24)) return size === 4;
-  if (off >= 48 && off < 52) return off < 50 ? size <= 2 || (off === 48 && size === 4) : false;
-  return size <= 4;
-}
-
-function accessMapPointer(env: Env, regno: number, access: Access): void {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  const off = access.off + regs.off(reg);
-  const struct = mapStruct(env.maps[regs.get(reg, W_A)].spec.type);
-  const btf = env.kernel.btf;
-  const id = struct === '' ? 0 : btf.find(struct, BtfKind.STRUCT);
-  if (id === 0) {
-    const { type } = env.maps[regs.get(reg, W_A)].spec;
-    env.fail(Errno.ENOTSUPP, `map_ptr access not supported for map type ${type}`);
-  }
-  if (off < 0) env.fail(Errno.EACCES, `R${regno} is ${struct} invalid negative access: off=${off}`);
-  if (access.isWrite) env.fail(Errno.EACCES, `only read from ${struct} is supported`);
-  const found = walkStruct(btf, id, off, access.size, { legacy: env.legacy, untrusted: false });
-  if ('message' in found) env.fail(found.errno, found.message);
-  if (access.value < 0) return;
-  const target = env.reg(access.value);
-  if (found.kind === 'pointer') setBtfPointer(env, target, 0, found.id, TypeFlag.PTR_UNTRUSTED);
-  else regs.setUnknown(target);
-}
-
-/** Kernel struct of a map type; '' = none. */
-function mapStruct(type: number): string {
-  const structs: Record<number, string> = {
-    1: 'bpf_htab',
-    2: 'bpf_array',
-    3: 'bpf_array',
-    4: 'bpf_array',
-    5: 'bpf_htab',
-    6: 'bpf_array',
-    7: 'bpf_stack_map',
-    8: 'bpf_array',
-    9: 'bpf_htab',
-    10: 'bpf_htab',
-    11: 'lpm_trie',
-    12: 'bpf_array',
-    13: 'bpf_htab',
-    14: 'bpf_dtab',
-    15: 'bpf_stab',
-    16: 'bpf_cpu_map',
-    17: 'xsk_map',
-    18: 'bpf_shtab',
-    19: 'bpf_cgroup_storage_map',
-    20: 'reuseport_array',
-    21: 'bpf_cgroup_storage_map',
-    22: 'bpf_queue_stack',
-    23: 'bpf_queue_stack',
-    24: 'bpf_local_storage_map',
-    25: 'bpf_dtab',
-    27: 'bpf_ringbuf_map',
-    28: 'bpf_local_storage_map',
-    29: 'bpf_local_storage_map',
-    30: 'bpf_bloom_filter',
-    31: 'bpf_ringbuf_map',
-    32: 'bpf_local_storage_map',
-    33: 'bpf_arena',
-  };
-  return structs[type] ?? '';
 }
 
 function checkLeak(env: Env, access: Access, into: string): void {

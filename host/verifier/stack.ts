@@ -1,3 +1,4 @@
+import { checkStackInitialized } from './stack-memory.js';
 import {
   FRAME_SUBPROGRAM,
   LIVE_WRITTEN,
@@ -80,7 +81,8 @@ export function checkStackBounds(env: Env, regno: number, off: number, size: num
   if (!env.legacy) env.growStack(depth, slots);
 }
 
-function isSpill(env: Env, frame: HostAddress, slot: number): boolean {
+/** Whether a slot holds a spilled register. */
+export function isSpill(env: Env, frame: HostAddress, slot: number): boolean {
   return env.mem.bytes[kindAddress(frame, slot, 7)] === SLOT_SPILL;
 }
 
@@ -386,110 +388,6 @@ export function readStack(env: Env, ptrReg: number, off: number, size: number, d
   checkStackInitialized(env, ptrReg, off, size, false, StackUse.READ, null);
   const frame = env.state.frames[frameOf(env, ptr)];
   readBytes(env, frame, Number(regs.smin(ptr)) + off, Number(regs.smax(ptr)) + off + size, dst);
-}
-
-/** What a helper may write without having read it: remembered until its arguments are all checked. */
-export interface RawMemory {
-  regno: number;
-  size: number;
-}
-
-/**
- * Checks that stack memory may be read by a helper (or a variable-offset load). With `raw` given and a fixed offset
- * the memory need not be initialised: the helper writes it.
- */
-export function checkStackInitialized(
-  env: Env,
-  regno: number,
-  off: number,
-  size: number,
-  zeroAllowed: boolean,
-  use: StackUse,
-  raw: RawMemory | null,
-): void {
-  const { regs, mem } = env;
-  const reg = env.reg(regno);
-  if (size === 0 && !zeroAllowed) env.fail(Errno.EACCES, 'invalid zero-sized read');
-  checkStackBounds(env, regno, off, size, use);
-  const depth = frameOf(env, reg);
-  const what = use === StackUse.HELPER ? ' indirect' : '';
-  const fixed = regs.isConst(reg);
-  let min: number;
-  let max: number;
-  let rawNow = raw;
-  if (fixed) {
-    min = regs.valueNumber(reg) + off;
-    max = min;
-  } else {
-    if (!env.privileged) {
-      const range = tnumText(regs.value(reg), regs.mask(reg));
-      env.fail(
-        Errno.EACCES,
-        `R${regno}${what} variable offset stack access prohibited for !root, var_off=${range}`,
-      );
-    }
-    // The written bytes are not known: they must hold something before.
-    if (rawNow !== null) rawNow = null;
-    min = Number(regs.smin(reg)) + off;
-    max = Number(regs.smax(reg)) + off;
-  }
-  if (rawNow !== null) {
-    for (let at = min; at < max + size; at++) {
-      const byte = -at - 1;
-      const slot = byte >> 3;
-      const frame = env.state.frames[depth];
-      if (slot >= env.frames.slots(frame)) continue;
-      if (mem.bytes[kindAddress(frame, slot, byte & 7)] === SLOT_DYNPTR) {
-        env.fail(Errno.EACCES, `potential write to dynptr at off=${at} disallowed`);
-      }
-    }
-    rawNow.regno = regno;
-    rawNow.size = size;
-    return;
-  }
-  for (let at = min; at < max + size; at++) {
-    const byte = -at - 1;
-    const slot = byte >> 3;
-    const frame = env.state.frames[depth];
-    const known = slot < env.frames.slots(frame);
-    if (known && byteReadable(env, depth, slot, byte & 7, use === StackUse.HELPER)) continue;
-    if (!known && env.privileged) {
-      env.growStack(depth, slot + 1);
-      continue;
-    }
-    if (fixed) {
-      env.fail(Errno.EACCES, `invalid${what} read from stack R${regno} off ${min}+${at - min} size ${size}`);
-    }
-    const range = tnumText(regs.value(reg), regs.mask(reg));
-    env.fail(
-      Errno.EACCES,
-      `invalid${what} read from stack R${regno} var_off ${range}+${at - min} size ${size}`,
-    );
-  }
-}
-
-/** Whether a byte may be read; with `clobber` (helpers, which may write) what it held is forgotten. */
-function byteReadable(env: Env, depth: number, slot: number, byte: number, clobber: boolean): boolean {
-  const { mem, regs } = env;
-  const frame = env.state.frames[depth];
-  const at = kindAddress(frame, slot, byte);
-  const place = slotAddress(frame, slot);
-  const kind = mem.bytes[at];
-  if (kind === SLOT_ZERO || (kind === SLOT_INVALID && env.privileged)) {
-    if (clobber) mem.bytes[at] = SLOT_MISC;
-  } else if (isSpill(env, frame, slot) && (regs.isScalar(place) || env.privileged)) {
-    if (clobber) {
-      regs.setUnknown(place);
-      for (let i = 0; i < 8; i++) {
-        const other = kindAddress(frame, slot, i);
-        if (mem.bytes[other] !== SLOT_INVALID) mem.bytes[other] = SLOT_MISC;
-      }
-    }
-  } else if (kind !== SLOT_MISC) {
-    return false;
-  }
-  markRead(env, place, false);
-  return true;
 }
 
 /** Registers and scalar ids in slots, for parts that walk all places: calls `visit` for each spilled register. */

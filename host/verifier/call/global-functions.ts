@@ -5,7 +5,7 @@ import { setBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { clobberReg } from '../liveness.js';
 import { LOG_LEVEL2 } from '../log.js';
-import { checkPointerOffset } from '../memory-access.js';
+import { checkPointerOffset } from '../memory-region.js';
 import { W_A, W_ID, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { Errno } from '../verifier-error.js';

@@ -6,7 +6,7 @@ import type { Env } from '../env.js';
 import { checkReferences } from '../exit.js';
 import { clobberReg, readReg } from '../liveness.js';
 import { typeName } from '../log-text.js';
-import { checkPointerOffset } from '../memory-access.js';
+import { checkPointerOffset } from '../memory-region.js';
 import { markPrecise } from '../precision.js';
 import type { Kfunc } from '../prepared.js';
 import { acquireReference, endRcuPointers, releaseReference } from '../references.js';

@@ -2,11 +2,13 @@ import { accessBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { typeName } from '../log-text.js';
 import { mapFields } from '../map-fields.js';
-import { accessMemory, checkMapRights, checkPacket, checkRegion } from '../memory-access.js';
+import { checkMapRights, checkPacket, checkRegion } from '../memory-region.js';
+import { accessMemory } from '../memory-access.js';
 import { markPrecise } from '../precision.js';
 import { W_A } from '../registers.js';
 import { RegType, TypeFlag, baseType, hasFlag } from '../reg-type.js';
-import { type RawMemory, StackUse, checkStackInitialized } from '../stack.js';
+import { type RawMemory, checkStackInitialized } from '../stack-memory.js';
+import { StackUse } from '../stack.js';
 import { Errno } from '../verifier-error.js';
 
 const UNBOUNDED = 1n << 29n;
