@@ -87,7 +87,7 @@ describe('faultline on the command line', () => {
       ['task_walk', 'file_open', 'skb_filter'],
     );
     for (const part of parts.slice(0, 2))
-      assert.match(part, /fault 1: #PF reading 0xffff8880[0-9a-f]{8}, ip 0xffffffffc/);
+      assert.match(part, /fault 1: #PF reading 0xffff888[0-9a-f]{9}, ip 0xffffffffc/);
     for (const part of parts) assert.match(part, /the engines agree on r0, faults and maps/);
   });
 

@@ -86,7 +86,7 @@ const accesses: readonly Access[] = [
     target: 'wake_up_new_task',
     access: [8, 8],
     want: REFUSED,
-    log: "func 'wake_up_new_task' doesn't have 2-th argument",
+    log: "func 'wake_up_new_task' doesn't have 3-th argument",
   },
   {
     name: 'fentry: half an argument',
