@@ -19,15 +19,9 @@ import {
 
 /** Records in use of each leaf, u16. */
 const live: usize = memory.data(WINDOW_LEAVES << 1);
-let leaves: u32 = 0;
 
 const CHUNK_BYTES: u64 = 1 << CHUNK_SHIFT;
 const LEAF_SPAN: u64 = 1 << LEAF_SHIFT;
-
-/** Leaves in use. */
-export function faultMapLeaves(): u32 {
-  return leaves;
-}
 
 function liveAt(offset: u64): usize {
   return live + ((<usize>(offset >> LEAF_SHIFT)) << 1);
@@ -38,7 +32,6 @@ function makeLeaf(offset: u64): bool {
   if (leaf === 0) return false;
   memory.fill(leaf, 0, LEAF_BYTES);
   setLeaf(offset, leaf);
-  leaves++;
   return true;
 }
 
@@ -50,7 +43,6 @@ function releaseRecord(offset: u64): bool {
   if (left !== 0) return false;
   heapFree(leafAt(offset));
   setLeaf(offset, 0);
-  leaves--;
   return true;
 }
 

@@ -28,7 +28,13 @@ const directory: usize = memory.data((WINDOW_LEAVES + 1) << 2, 64);
 const RECORD_MASK: usize = LEAF_BYTES - RECORD_SIZE;
 const TO_RECORD: i64 = CHUNK_SHIFT - RECORD_SHIFT;
 
+const GROUP: usize = 64;
+/** What a second-level cache keeps of a map. */
+const LEAVES_IN_CACHE: u32 = 32;
+
 let windowBase: u64 = 0xffffffffc0000000;
+
+let leaves: u32 = 0;
 
 /** Images with text outside of the window: the latch tree answers for them. */
 let outsiders: u32 = 0;
@@ -46,11 +52,18 @@ export function faultMapOutsiders(change: i32): void {
   outsiders += change;
 }
 
+/** Leaves in use. */
+export function faultMapLeaves(): u32 {
+  return leaves;
+}
+
 export function leafAt(offset: u64): usize {
   return emptyLeaf + load<u32>(directory + ((<usize>(offset >> LEAF_SHIFT)) << 2));
 }
 
+/** Puts a leaf in the place of the empty one, or 0: that one again. */
 export function setLeaf(offset: u64, leaf: usize): void {
+  leaves += leaf === 0 ? -1 : 1;
   store<u32>(directory + ((<usize>(offset >> LEAF_SHIFT)) << 2), leaf === 0 ? 0 : <u32>(leaf - emptyLeaf));
 }
 
@@ -128,36 +141,78 @@ function batchOneByOne(pcs: usize, count: usize, ids: usize, details: usize): vo
     store<u32>(ids + (at << 2), lookup(load<u64>(pcs + (at << 3)), details + at));
 }
 
-/** Looks up `count` addresses (u64 each at `pcs`): ids go to u32s at `ids`, details to bytes at `details`. */
-export function faultMapBatch(pcs: usize, count: u32, ids: usize, details: usize): void {
+/** For a map in cache: four addresses at a time. */
+function batchByFour(pcs: usize, left: usize, ids: usize, details: usize): void {
   const base = windowBase;
-  let left = <usize>count;
-  if (outsiders === 0) {
-    for (; left >= 4; left -= 4) {
-      const pc0 = load<u64>(pcs);
-      const pc1 = load<u64>(pcs, 8);
-      const pc2 = load<u64>(pcs, 16);
-      const pc3 = load<u64>(pcs, 24);
-      const record0 = relativeRecord(pc0 - base);
-      const record1 = relativeRecord(pc1 - base);
-      const record2 = relativeRecord(pc2 - base);
-      const record3 = relativeRecord(pc3 - base);
-      const first0 = load<u32>(record0, emptyLeaf + RECORD_IDS);
-      const first1 = load<u32>(record1, emptyLeaf + RECORD_IDS);
-      const first2 = load<u32>(record2, emptyLeaf + RECORD_IDS);
-      const first3 = load<u32>(record3, emptyLeaf + RECORD_IDS);
-      if (<i32>(first0 | first1 | first2 | first3) < 0) {
-        batchOneByOne(pcs, 4, ids, details);
-      } else {
-        answer(record0, first0, load<u64>(record0, emptyLeaf) << ~pc0, 0, ids, details);
-        answer(record1, first1, load<u64>(record1, emptyLeaf) << ~pc1, 1, ids, details);
-        answer(record2, first2, load<u64>(record2, emptyLeaf) << ~pc2, 2, ids, details);
-        answer(record3, first3, load<u64>(record3, emptyLeaf) << ~pc3, 3, ids, details);
-      }
-      pcs += 32;
-      ids += 16;
-      details += 4;
+  for (; left >= 4; left -= 4) {
+    const pc0 = load<u64>(pcs);
+    const pc1 = load<u64>(pcs, 8);
+    const pc2 = load<u64>(pcs, 16);
+    const pc3 = load<u64>(pcs, 24);
+    const record0 = relativeRecord(pc0 - base);
+    const record1 = relativeRecord(pc1 - base);
+    const record2 = relativeRecord(pc2 - base);
+    const record3 = relativeRecord(pc3 - base);
+    const first0 = load<u32>(record0, emptyLeaf + RECORD_IDS);
+    const first1 = load<u32>(record1, emptyLeaf + RECORD_IDS);
+    const first2 = load<u32>(record2, emptyLeaf + RECORD_IDS);
+    const first3 = load<u32>(record3, emptyLeaf + RECORD_IDS);
+    if (<i32>(first0 | first1 | first2 | first3) < 0) {
+      batchOneByOne(pcs, 4, ids, details);
+    } else {
+      answer(record0, first0, load<u64>(record0, emptyLeaf) << ~pc0, 0, ids, details);
+      answer(record1, first1, load<u64>(record1, emptyLeaf) << ~pc1, 1, ids, details);
+      answer(record2, first2, load<u64>(record2, emptyLeaf) << ~pc2, 2, ids, details);
+      answer(record3, first3, load<u64>(record3, emptyLeaf) << ~pc3, 3, ids, details);
     }
+    pcs += 32;
+    ids += 16;
+    details += 4;
   }
   batchOneByOne(pcs, left, ids, details);
+}
+
+/**
+ * For a map in memory: a group of records is touched, nothing else, so that as many cache misses as the machine can
+ * have are under way at once; then they are read. The records' addresses wait in `ids`.
+ */
+function batchByGroups(pcs: usize, left: usize, ids: usize, details: usize): void {
+  const base = windowBase;
+  for (; left >= GROUP; left -= GROUP) {
+    let flags: u32 = 0;
+    for (let at: usize = 0; at < GROUP; at += 4) {
+      const record0 = relativeRecord(load<u64>(pcs + (at << 3)) - base);
+      const record1 = relativeRecord(load<u64>(pcs + (at << 3), 8) - base);
+      const record2 = relativeRecord(load<u64>(pcs + (at << 3), 16) - base);
+      const record3 = relativeRecord(load<u64>(pcs + (at << 3), 24) - base);
+      store<u32>(ids + (at << 2), <u32>record0);
+      store<u32>(ids + (at << 2), <u32>record1, 4);
+      store<u32>(ids + (at << 2), <u32>record2, 8);
+      store<u32>(ids + (at << 2), <u32>record3, 12);
+      flags |=
+        load<u32>(record0, emptyLeaf + RECORD_IDS) |
+        load<u32>(record1, emptyLeaf + RECORD_IDS) |
+        load<u32>(record2, emptyLeaf + RECORD_IDS) |
+        load<u32>(record3, emptyLeaf + RECORD_IDS);
+    }
+    if (<i32>flags < 0) batchOneByOne(pcs, GROUP, ids, details);
+    else {
+      for (let at: usize = 0; at < GROUP; at++) {
+        const record = <usize>load<u32>(ids + (at << 2));
+        const below = load<u64>(record, emptyLeaf) << ~load<u64>(pcs + (at << 3));
+        answer(record, load<u32>(record, emptyLeaf + RECORD_IDS), below, at, ids, details);
+      }
+    }
+    pcs += GROUP << 3;
+    ids += GROUP << 2;
+    details += GROUP;
+  }
+  batchByFour(pcs, left, ids, details);
+}
+
+/** Looks up `count` addresses (u64 each at `pcs`): ids go to u32s at `ids`, details to bytes at `details`. */
+export function faultMapBatch(pcs: usize, count: u32, ids: usize, details: usize): void {
+  if (outsiders !== 0) batchOneByOne(pcs, count, ids, details);
+  else if (leaves > LEAVES_IN_CACHE) batchByGroups(pcs, count, ids, details);
+  else batchByFour(pcs, count, ids, details);
 }

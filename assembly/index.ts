@@ -82,10 +82,11 @@ export {
   detailCell,
   faultMapBase,
   faultMapBatch,
+  faultMapLeaves,
   faultMapLookup,
   faultMapLookupHalves,
   faultMapSetBase,
 } from './fault-map';
-export { faultMapLeaves, faultMapLoad, faultMapUnload } from './fault-map-load';
+export { faultMapLoad, faultMapUnload } from './fault-map-load';
 export { faultTreeLookup } from './fault-tree';
 export { faultTreeBatch } from './fault-tree-batch';

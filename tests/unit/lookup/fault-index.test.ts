@@ -429,6 +429,32 @@ describe('batches', () => {
     }
   });
 
+  it('in a map larger than a cache, dense chunks and misses included', () => {
+    const images = Array.from({ length: 80 }, (_, i) =>
+      faultImage(MODULES + BigInt(i) * 0x10000n, 2000, every(i % 8 === 0 ? 2 : 37, 50), { program: i }),
+    );
+    for (const image of images) index.add(image);
+    const count = 4000;
+    const pcs = BigUint64Array.from({ length: count }, (_, i) => {
+      if (i % 50 === 49) return BigInt(i) << 50n;
+      // Whole groups without a dense chunk, and mixed ones.
+      const image = images[i < 2000 ? 1 + (i % 7) : (i * 7) % 80];
+      return image.address + BigInt((i * 37) % 300);
+    });
+    const own = index.batch(count);
+    own.pcs.set(pcs);
+    index.lookupBatch(own.pcs, own);
+    const ids = own.ids.slice();
+    const details = own.details.slice();
+    let hits = 0;
+    for (let i = 0; i < count; i++) {
+      assert.equal(ids[i], lookup(pcs[i]), `${i}`);
+      assert.equal(details[i], index.detail, `${i}`);
+      if (ids[i] !== FAULT_MISS) hits++;
+    }
+    assert.ok(hits > 500 && hits < count);
+  });
+
   it('keep their place when memory grows', () => {
     const own = index.batch(4);
     own.pcs.set([MODULES + 3n, MODULES + 13n]);
