@@ -5,11 +5,16 @@ import { machine, MACHINE_HELP, MACHINE_OPTIONS } from './machine.js';
 import { Exit, oneOf, parseOptions } from './usage.js';
 
 export const help = `usage: faultline jit [options] FILE
+       faultline jit --diff RECORDS [--from program|jit] [--btf FILE] [--symbols FILE] [--json]
 
 Prints each function's BPF, its x86 and its exception table side by side, with source lines.
 
 ${MACHINE_HELP}  --syntax intel|att     of the x86 listing (default intel)
   --bytes                show the bytes of each x86 instruction
+  --diff RECORDS         compile recorded programs (as faultline exec reads them) and show where an image differs from
+                         the recorded one first; exit code 1 when any does
+  --from program|jit     with --diff: start at the program, or at what the JIT was given (default: jit where recorded)
+  --symbols FILE         with --diff: JSON: {kernel: {address: name}} (default: the profile's)
 
 example: faultline jit --program task_walk --bytes examples/task_walk.bpf.o
 `;
@@ -18,11 +23,21 @@ const OPTIONS = {
   ...MACHINE_OPTIONS,
   syntax: { type: 'string', default: 'intel' },
   bytes: { type: 'boolean', default: false },
+  diff: { type: 'string' },
+  from: { type: 'string' },
+  symbols: { type: 'string' },
 } as const;
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS);
   const syntax = oneOf('syntax', values.syntax, ['intel', 'att']);
+  if (values.diff !== undefined) {
+    if (positionals.length > 0)
+      throw new UsageError('USAGE_OPTION', `jit --diff: expected no other file, found '${positionals[0]}'`);
+    const from = values.from === undefined ? undefined : oneOf('from', values.from, ['program', 'jit']);
+    const { btf, symbols, json } = values;
+    return (await import('./jit-diff.js')).diff(values.diff, { btf, symbols, from, syntax, json });
+  }
   const { kernel, object, programs } = await machine(positionals[0], values);
   const symbol = (address: bigint): string | undefined => {
     const hit = kernel.lookup(address);
