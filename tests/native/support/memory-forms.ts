@@ -109,7 +109,7 @@ function atomics(): Form[] {
         since: imm === 0 ? '5.5' : '6.1',
         write: (w, { stack, fatal }) => {
           const [base, off] = operand(w, 8, stack, plain(w, fatal), true);
-          if (imm === 0xf1 && w.coin()) w.emit(0x61 | (bits === 64 ? 0x18 : 0), 0, base, off);
+          if (imm === 0xf1 && base !== 0 && w.coin()) w.emit(0x61 | (bits === 64 ? 0x18 : 0), 0, base, off);
           w.emit(opcode, base, w.writable(), off, imm);
         },
       });
