@@ -6,11 +6,12 @@ import { alu, type AluContext } from './alu.js';
 import { CodeWriter } from './code-writer.js';
 import { condition, isCondition } from './condition.js';
 import * as E from './environment.js';
-import { isJump, type FlowNode } from './flow-graph.js';
+import { type Edge, isJump, type FlowNode } from './flow-graph.js';
 import { Insn } from './insn.js';
 import * as W from './opcodes.js';
 import { type Locals, pushRegister } from './registers.js';
 import type { NodeCode } from './stackify.js';
+import type { StepPlan } from './steps.js';
 
 /** A program as its functions see it. */
 export interface ProgramCode {
@@ -55,8 +56,8 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   readonly program: number;
   isHot = false;
   windowUsed = false;
-  /** Instructions of the block that have not run yet, this one among them. */
-  #pending = 0;
+  /** How far the fuel local is behind, this instruction not counted. */
+  #debt = 0;
   readonly #insn: Insn;
 
   constructor(
@@ -66,7 +67,9 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     private readonly facts: {
       /** By node: translate inline; count the steps of a loop. */
       readonly hot: (node: number) => boolean;
-      readonly checksSteps: (node: number) => boolean;
+      readonly steps: StepPlan;
+      /** The function calls others: it looks at its fuel when it begins. */
+      readonly entry: number;
       /** Writes the way out of the function. */
       readonly exit: (code: FunctionCode) => void;
       readonly leave: (code: FunctionCode) => void;
@@ -111,9 +114,22 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.#trap(E.TRAP_FAULT);
   }
 
-  setLabel(label: number): void {
-    this.out.i32(label);
-    this.out.set(this.locals.label);
+  isBusy(from: number, edge: Edge): boolean {
+    return edge.label >= 0 || this.facts.steps.due(from, edge) !== 0;
+  }
+
+  along(from: number, edge: Edge): void {
+    const { out, locals } = this;
+    const due = this.facts.steps.due(from, edge);
+    if (due !== 0) {
+      out.get(locals.fuel);
+      out.i64(due);
+      out.u8(W.I64_SUB);
+      out.set(locals.fuel);
+    }
+    if (edge.label < 0) return;
+    out.i32(edge.label);
+    out.set(locals.label);
   }
 
   getLabel(): void {
@@ -125,38 +141,49 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   }
 
   body(node: FlowNode, index: number): void {
+    this.#debt = this.facts.steps.debt[index];
     if (node.kind === 'leave') return this.facts.leave(this);
+    this.#pay(this.facts.steps.payment[index], index === this.facts.entry, node.start);
     if (node.kind === 'dispatch') return;
-    const count = this.#count(node);
-    if (count > 0) this.#spend(count, this.facts.checksSteps(index), node.start);
     this.isHot = this.facts.hot(index);
-    this.#pending = count;
     for (let slot = node.start; slot < node.end; slot++) {
       const insn = this.#insn.at(slot);
       const wide = insn.opcode === 0x18;
       this.#translate(insn);
       if (wide) slot++;
-      this.#pending--;
+      this.#debt++;
     }
     const insn = this.#insn;
-    if (node.edges.length === 0 && count > 0 && !(isJump(insn.opcode) && insn.operation === I.BPF_EXIT)) {
-      // The program runs off its end, or jumps there.
-      this.#insn.at(node.end);
+    if (
+      node.edges.length === 0 &&
+      node.end > node.start &&
+      !(isJump(insn.opcode) && insn.operation === I.BPF_EXIT)
+    ) {
+      // The program runs off its end.
+      insn.slot = node.end;
       this.out.i64(0);
       this.#trap(E.TRAP_BAD);
     }
   }
 
-  /** Writes fuel back, as everything that leaves the function does. */
-  saveFuel(): void {
+  #settle(debt: number, how: number): void {
+    if (debt === 0) return;
+    this.out.i64(debt);
+    this.out.u8(how);
+  }
+
+  /** Writes fuel back, `executed` instructions further on, as everything that leaves the function does. */
+  saveFuel(executed: number): void {
     this.out.i32(0);
     this.out.get(this.locals.fuel);
+    this.#settle(this.#debt + executed, W.I64_SUB);
     this.out.memory(W.I64_STORE, this.around.state + E.STATE_FUEL);
   }
 
-  loadFuel(): void {
+  loadFuel(executed: number): void {
     this.out.i32(0);
     this.out.memory(W.I64_LOAD, this.around.state + E.STATE_FUEL);
+    this.#settle(this.#debt + executed, W.I64_ADD);
     this.out.set(this.locals.fuel);
   }
 
@@ -169,27 +196,20 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.out.set(this.locals.windowSize);
   }
 
-  #count(node: FlowNode): number {
-    let count = 0;
-    for (let slot = node.start; slot < node.end; slot++) {
-      if (this.#insn.at(slot).opcode === 0x18) slot++;
-      count++;
-    }
-    return count;
-  }
-
-  #spend(count: number, check: boolean, slot: InsnIndex): void {
+  /** Pays for a round of a loop; a loop and a function that calls end here when the fuel does. */
+  #pay(payment: number, isEntry: boolean, slot: InsnIndex): void {
     const { out, locals } = this;
+    if (payment === 0 && !isEntry) return;
     out.get(locals.fuel);
-    out.i64(count);
-    out.u8(W.I64_SUB);
-    if (!check) return out.set(locals.fuel);
-    out.tee(locals.fuel);
+    if (payment !== 0) {
+      out.i64(payment);
+      out.u8(W.I64_SUB);
+      out.tee(locals.fuel);
+    }
     out.i64(0);
     out.u8(W.I64_LT_S);
     out.op(W.IF, W.VOID);
     this.#insn.at(slot);
-    this.#pending = 0;
     out.i64(0);
     this.#trap(E.TRAP_STEPS);
     out.u8(W.END);
@@ -204,10 +224,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   #trap(reason: number): void {
     const { out, locals } = this;
     out.get(locals.fuel);
-    if (this.#pending > 0) {
-      out.i64(this.#pending);
-      out.u8(W.I64_ADD);
-    }
+    this.#settle(this.#debt, W.I64_SUB);
     out.i32(this.slot);
     out.i32(reason);
     this.#call(this.code.index.trap);
@@ -294,7 +311,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     out.i64(0);
     this.#trap(E.TRAP_STACK);
     out.u8(W.END);
-    this.saveFuel();
+    this.saveFuel(1);
     if (savesTailCalls) {
       out.i32(0);
       out.memory(W.I32_LOAD, around.state + E.STATE_TAIL_CALLS);
@@ -309,7 +326,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
       out.get(locals.tailCalls);
       out.memory(W.I32_STORE, around.state + E.STATE_TAIL_CALLS);
     }
-    this.loadFuel();
+    this.loadFuel(1);
     this.loadWindow();
     return true;
   }
@@ -328,7 +345,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     const { out, code, around } = this;
     if (insn.src !== 0 && (insn.src !== I.BPF_PSEUDO_KFUNC_CALL || code.raw)) return false;
     const address = BigInt.asUintN(64, BigInt(insn.imm) + (code.raw ? 0n : around.callBase));
-    this.saveFuel();
+    this.saveFuel(1);
     this.#saveStack();
     for (let register = 1; register <= 5; register++) {
       out.i32(0);
@@ -338,7 +355,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     out.i32(code.gate(address));
     this.#call(code.index.gate);
     this.pop(0);
-    this.loadFuel();
+    this.loadFuel(1);
     this.loadWindow();
     return true;
   }
@@ -346,7 +363,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   /** The host picks the program; it runs in this frame and its R0 is this function's. */
   #tailCall(): void {
     const { out, locals, code } = this;
-    this.saveFuel();
+    this.saveFuel(1);
     this.#saveStack();
     this.push(2);
     this.push(3);
@@ -363,7 +380,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     out.u32(code.functionType);
     out.u8(0);
     for (const register of [...code.results].reverse()) this.pop(register);
-    this.loadFuel();
+    this.loadFuel(1);
     this.facts.exit(this);
     out.u8(W.END);
     this.loadWindow();

@@ -1,3 +1,4 @@
+import { INSN_SIZE } from '../../assembly/isa.js';
 import { CodeWriter } from './code-writer.js';
 import { nodesInLoops, orderOf } from './dominators.js';
 import * as E from './environment.js';
@@ -7,6 +8,7 @@ import * as W from './opcodes.js';
 import { makeReducible } from './reducible.js';
 import { layOut, type Locals } from './registers.js';
 import { stackify } from './stackify.js';
+import { planSteps } from './steps.js';
 import { ENTRY_BITS, type Part, partsOf } from './split.js';
 
 /** Code of one function of the module: its locals and its body, END included. */
@@ -63,16 +65,16 @@ function body(
   makeReducible(nodes, root);
   const order = orderOf(nodes, root);
   const looping = nodesInLoops(order);
-  const isHeader = (node: number): boolean =>
-    order.predecessors[node].some((from) => order.position[from] >= order.position[node]);
-  const first = order.order.find((node) => nodes[node].end > nodes[node].start);
+  const counts = Int32Array.from(nodes, ({ start, end }) => instructions(code.insns, start, end));
+  const first = order.order.find((node) => counts[node] > 0) ?? -1;
   const writer = new FunctionCode(code, locals, func, {
     hot: (node) => isSmall || looping[node] === 1,
-    checksSteps: (node) => node === first || isHeader(node),
+    steps: planSteps(nodes, root, order, counts),
+    entry: calls(code.insns, nodes) ? first : -1,
     exit,
     leave,
   });
-  writer.loadFuel();
+  writer.loadFuel(0);
   writer.loadWindow();
   if (exit === returnFromPart) moveRegisters(writer, true);
   stackify(writer.out, nodes, root, order, writer);
@@ -80,8 +82,29 @@ function body(
   return { types: locals.types, body: writer.out.view().slice() };
 }
 
+function instructions(insns: DataView, start: number, end: number): number {
+  let count = 0;
+  for (let slot = start; slot < end; slot++) {
+    if (insns.getUint8(slot * INSN_SIZE) === LD_IMM64) slot++;
+    count++;
+  }
+  return count;
+}
+
+const LD_IMM64 = 0x18;
+const LOCAL_CALL = 0x85;
+
+function calls(insns: DataView, nodes: readonly FlowNode[]): boolean {
+  return nodes.some(({ start, end }) => {
+    for (let slot = start; slot < end; slot++)
+      if (insns.getUint8(slot * INSN_SIZE) === LOCAL_CALL && insns.getUint8(slot * INSN_SIZE + 1) >> 4 === 1)
+        return true;
+    return false;
+  });
+}
+
 function returnResults(code: FunctionCode): void {
-  code.saveFuel();
+  code.saveFuel(1);
   for (const register of code.code.results) code.push(register);
   code.out.u8(W.RETURN);
 }
@@ -103,14 +126,14 @@ const registerAt = (around: E.WasmEnvironment, register: number): number =>
   around.state + E.STATE_REGISTERS + 8 * register;
 
 function leave(code: FunctionCode): void {
-  code.saveFuel();
+  code.saveFuel(0);
   moveRegisters(code, false);
   code.getLabel();
   code.out.u8(W.RETURN);
 }
 
 function returnFromPart(code: FunctionCode): void {
-  code.saveFuel();
+  code.saveFuel(1);
   moveRegisters(code, false);
   code.out.i32(RETURNED);
   code.out.u8(W.RETURN);

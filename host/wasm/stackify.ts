@@ -9,7 +9,9 @@ export interface NodeCode {
   body(node: FlowNode, index: number): void;
   /** Puts whether the jump is taken on the stack. */
   condition(node: FlowNode): void;
-  setLabel(label: number): void;
+  /** Whether an edge does something on the way. */
+  isBusy(from: number, edge: Edge): boolean;
+  along(from: number, edge: Edge): void;
   getLabel(): void;
 }
 
@@ -101,11 +103,11 @@ export function stackify(
     if (edges.length !== 2) return;
     const [taken, other] = edges;
     code.condition(node);
-    if (taken.label < 0 && isJump(index, taken.to)) {
+    if (isJump(index, taken.to) && !code.isBusy(index, taken)) {
       out.u8(BR_IF);
       out.u32(depthOf(index, taken.to));
       tasks.push({ kind: 'edge', from: index, edge: other });
-    } else if (other.label < 0 && isJump(index, other.to)) {
+    } else if (isJump(index, other.to) && !code.isBusy(index, other)) {
       out.op(I32_EQZ, BR_IF);
       out.u32(depthOf(index, other.to));
       tasks.push({ kind: 'edge', from: index, edge: taken });
@@ -132,7 +134,7 @@ export function stackify(
   }
 
   function follow(from: number, edge: Edge): void {
-    if (edge.label >= 0) code.setLabel(edge.label);
+    code.along(from, edge);
     if (isJump(from, edge.to)) {
       out.u8(BR);
       out.u32(depthOf(from, edge.to));
