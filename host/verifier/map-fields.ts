@@ -77,13 +77,17 @@ const cache = new WeakMap<LoadedMap, readonly SpecialField[]>();
 
 /** Special fields of a map's value type, in order of offset. */
 export function mapFields(env: Env, map: LoadedMap): readonly SpecialField[] {
+  return fieldsOfMap(map, env.program.spec.btf, env.kernel.btf);
+}
+
+/** The same for passes that do not simulate; `btf` is the program's. */
+export function fieldsOfMap(map: LoadedMap, btf: Btf | null, kernel: Btf): readonly SpecialField[] {
   let fields = cache.get(map);
   if (fields === undefined) {
     const found: SpecialField[] = [];
-    const { btf } = env.program.spec;
     const { valueType } = map.spec;
     if (btf !== null && valueType !== undefined && valueType !== 0) {
-      fieldsOf(btf, env.kernel.btf, valueType, 0, found, 0);
+      fieldsOf(btf, kernel, valueType, 0, found, 0);
     }
     fields = found.sort((a, b) => a.offset - b.offset);
     cache.set(map, fields);

@@ -9,10 +9,12 @@ import {
   BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_PSEUDO_MAP_VALUE,
 } from '../../../assembly/isa.js';
-import { BtfKind } from '../../btf/types.js';
+import { BtfKind, type BtfType } from '../../btf/types.js';
 import { MAP_FD_BASE } from '../../program/program-spec.js';
 import type { InsnIndex, TypeId } from '../../quantities.js';
 import type { LoadedMap } from '../kernel-view.js';
+import { fieldsOfMap } from '../map-fields.js';
+import { ProgType } from '../prog-type.js';
 import { MapType } from '../rewrite/map-type.js';
 import { LD_IMM64 } from '../rewrite/stream.js';
 import { Errno } from '../verifier-error.js';
@@ -126,8 +128,22 @@ function resolveKernelSymbol(pass: Prepass, at: InsnIndex, resolved: Resolved): 
     const kinds = isModern ? 'KIND_VAR or KIND_FUNC' : 'KIND_VAR.';
     pass.fail(Errno.EINVAL, `pseudo btf_id ${id} in ldimm64 isn't ${kinds}`, at);
   }
+  checkVariable(pass, at, type);
   resolved.kernelSymbols.set(at, id);
   resolved.imm64.set(at, kernel.symbolAddress(type.name));
+}
+
+/** A variable that programs read directly must have a size; per-CPU ones and structs are walked by type. */
+function checkVariable(pass: Prepass, at: InsnIndex, symbol: BtfType): void {
+  const { btf } = pass.kernel;
+  if (symbol.kind !== BtfKind.VAR) return;
+  const section = btf.datasec('.data..percpu');
+  if (section?.vars.some((entry) => entry.type === symbol.id) === true) return;
+  const type = btf.type(btf.skipModifiers(symbol.type));
+  if (type.kind === BtfKind.FWD || type.kind === BtfKind.VOID || type.kind === BtfKind.FUNC_PROTO) {
+    const text = `ldimm64 unable to resolve the size of type '${type.name}': -${Errno.EINVAL}`;
+    pass.fail(Errno.EINVAL, text, at);
+  }
 }
 
 function resolveMap(
@@ -158,6 +174,7 @@ function resolveMap(
     pass.fail(Errno.E2BIG, pass.isModern ? text : '', at);
   }
   used.add(index);
+  checkCgroupStorage(pass, at, map, used);
   if (map.spec.type !== MapType.ARENA) return;
   const others = [...used].filter((one) => kernel.maps[one].spec.type === MapType.ARENA);
   if (others.length > 1) pass.fail(Errno.EBUSY, 'Only one arena per program', at);
@@ -169,13 +186,56 @@ function resolveMap(
   }
 }
 
+const CGROUP_STORAGES = new Set<number>([MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE]);
+
+/** A cgroup has one storage of each kind for a program. */
+function checkCgroupStorage(pass: Prepass, at: InsnIndex, map: LoadedMap, used: ReadonlySet<number>): void {
+  const { type } = map.spec;
+  if (!CGROUP_STORAGES.has(type)) return;
+  const same = [...used].filter((one) => pass.kernel.maps[one].spec.type === type);
+  if (same.length > 1) {
+    pass.fail(Errno.EBUSY, 'only one cgroup storage of each type is allowed', at);
+  }
+}
+
+/** Types that run where locks and timers of map values must not be taken. */
+const TRACING_TYPES = new Set<number>([
+  ProgType.KPROBE,
+  ProgType.TRACEPOINT,
+  ProgType.PERF_EVENT,
+  ProgType.RAW_TRACEPOINT,
+  ProgType.RAW_TRACEPOINT_WRITABLE,
+]);
+
+/** Locks, timers and graphs inside values are not for every program. */
+function checkMapFields(pass: Prepass, at: InsnIndex, map: LoadedMap): void {
+  const { spec, kernel, isModern } = pass;
+  const fields = fieldsOfMap(map, spec.btf, kernel.btf);
+  const has = (...kinds: readonly string[]): boolean => fields.some(({ kind }) => kinds.includes(kind));
+  const refuse = (text: string): never => pass.fail(Errno.EINVAL, text, at);
+  const isTracing = TRACING_TYPES.has(spec.type);
+  if (isModern && isTracing && has('bpf_list_head', 'bpf_rb_root')) {
+    refuse('tracing progs cannot use bpf_{list_head,rb_root} yet');
+  }
+  if (has('bpf_spin_lock')) {
+    if (spec.type === ProgType.SOCKET_FILTER) refuse('socket filter progs cannot use bpf_spin_lock yet');
+    if (isTracing) refuse('tracing progs cannot use bpf_spin_lock yet');
+    if (!isModern && isSleepable(pass)) refuse('sleepable progs cannot use bpf_spin_lock yet');
+  }
+  if (isTracing && has('bpf_timer')) refuse('tracing progs cannot use bpf_timer yet');
+  if (isModern && isTracing && has('bpf_wq')) refuse('tracing progs cannot use bpf_wq yet');
+}
+
+const isSleepable = (pass: Prepass): boolean => (pass.spec.flags & BPF_F_SLEEPABLE) !== 0;
+
 /** May this program use maps of this type? */
 function checkMap(pass: Prepass, at: InsnIndex, map: LoadedMap): void {
   const { type } = map.spec;
+  checkMapFields(pass, at, map);
   if (type === MapType.STRUCT_OPS) {
     pass.fail(Errno.EINVAL, 'bpf_struct_ops map cannot be used in prog', at);
   }
-  if ((pass.spec.flags & BPF_F_SLEEPABLE) !== 0 && !SLEEPABLE_MAPS.has(type)) {
+  if (isSleepable(pass) && !SLEEPABLE_MAPS.has(type)) {
     const text = pass.isModern
       ? 'Sleepable programs can only use array, hash, ringbuf and local storage maps'
       : 'Sleepable programs can only use array, hash, and ringbuf maps';
