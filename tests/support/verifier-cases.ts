@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { assemble } from '../../host/asm/assembler.js';
+import { Btf } from '../../host/btf/btf.js';
+import { BtfKind } from '../../host/btf/types.js';
+import type { Core } from '../../host/core/core.js';
+import { profile } from '../../host/profiles/profiles.js';
+import {
+  type FuncInfo,
+  MAP_FD_BASE,
+  type MapSpec,
+  type ProgramSpec,
+} from '../../host/program/program-spec.js';
+import type { KernelView, LoadedMap } from '../../host/verifier/kernel-view.js';
+import { logText } from '../../host/verifier/log.js';
+import { ProgType } from '../../host/verifier/prog-type.js';
+import { VerifierError } from '../../host/verifier/verifier-error.js';
+import { verify } from '../../host/verifier/verify.js';
+import { CTypes } from './c-types.js';
+import { kernelBtf } from './golden-kernel.js';
+import { loadCore } from './jit.js';
+
+export type KernelName = '6.12' | '6.1';
+
+/** Errno names as the rules give them. */
+export const ERRNO = {
+  EPERM: 1,
+  ENOENT: 2,
+  E2BIG: 7,
+  EBADF: 9,
+  ENOMEM: 12,
+  EACCES: 13,
+  EFAULT: 14,
+  EBUSY: 16,
+  EEXIST: 17,
+  EINVAL: 22,
+  EPROTO: 71,
+  EOPNOTSUPP: 95,
+  ENOTSUPP: 524,
+} as const;
+
+/** 'ok', or errno and message; the message is the last line before the statistics (of several lines: each). */
+export type Verdict = 'ok' | readonly [errno: keyof typeof ERRNO, message: string];
+
+/** A map of a case: its value may be a type of the case's C text. Sizes in bytes. */
+export interface CaseMap {
+  readonly type: number;
+  readonly name?: string;
+  readonly key?: number;
+  /** Size, or a type that `c` declares. */
+  readonly value?: number | string;
+  readonly max?: number;
+  readonly flags?: number;
+  readonly extra?: bigint;
+  readonly inner?: CaseMap;
+  /** Content of a map that is frozen and read-only for programs. */
+  readonly constant?: string;
+}
+
+/**
+ * One program and what Linux answers. In `text` (kernel dialect of host/asm): `map_fd 0` and `map_value 0 +8` name
+ * maps of the case, `call kfunc NAME` and `btf_id NAME` names of the kernel's BTF, `typeid(struct x)` an id of the
+ * case's own BTF, `ktypeid(x)` the id of a struct of the kernel's.
+ */
+export interface VerifierCase {
+  /** The rule shown: a message of tests/fixtures/verifier-rules.tsv, or a name of the test's own. */
+  readonly rule: string;
+  /** What the program shows, when the rule has several rows. */
+  readonly name?: string;
+  readonly text?: string;
+  /** In place of `text`. */
+  readonly bytes?: Uint8Array;
+  readonly type?: keyof typeof ProgType;
+  readonly attachType?: number;
+  /** fentry, fexit, fmod_ret, raw_tp, lsm, iter: kernel function, tracepoint or hook. */
+  readonly attach?: { readonly kind: string; readonly target: string };
+  readonly sleepable?: boolean;
+  readonly flags?: number;
+  readonly license?: string;
+  readonly maps?: readonly CaseMap[];
+  /** C declarations: types of values, and functions, found in `text` by their labels (the first is at 0). */
+  readonly c?: string;
+  readonly spec?: Partial<ProgramSpec>;
+  readonly unprivileged?: boolean;
+  /** Answer of Linux 6.12; absent = not asked. */
+  readonly want?: Verdict;
+  /** Answer of Linux 6.1; absent = not asked. */
+  readonly want61?: Verdict;
+}
+
+export const MAP = {
+  HASH: 1,
+  ARRAY: 2,
+  PROG_ARRAY: 3,
+  PERF_EVENT_ARRAY: 4,
+  PERCPU_HASH: 5,
+  PERCPU_ARRAY: 6,
+  STACK_TRACE: 7,
+  CGROUP_ARRAY: 8,
+  LRU_HASH: 9,
+  LRU_PERCPU_HASH: 10,
+  LPM_TRIE: 11,
+  ARRAY_OF_MAPS: 12,
+  HASH_OF_MAPS: 13,
+  DEVMAP: 14,
+  SOCKMAP: 15,
+  CPUMAP: 16,
+  XSKMAP: 17,
+  SOCKHASH: 18,
+  CGROUP_STORAGE: 19,
+  REUSEPORT_SOCKARRAY: 20,
+  PERCPU_CGROUP_STORAGE: 21,
+  QUEUE: 22,
+  STACK: 23,
+  SK_STORAGE: 24,
+  DEVMAP_HASH: 25,
+  STRUCT_OPS: 26,
+  RINGBUF: 27,
+  INODE_STORAGE: 28,
+  TASK_STORAGE: 29,
+  BLOOM_FILTER: 30,
+  USER_RINGBUF: 31,
+  CGRP_STORAGE: 32,
+  ARENA: 33,
+} as const;
+
+const MAP_BASE = 0xffff_8880_0400_0000n;
+const MAP_STEP = 0x1000n;
+
+function mapSpec(map: CaseMap, types: CTypes | null): MapSpec {
+  const value = map.value ?? 8;
+  const typed = typeof value === 'string' && types !== null;
+  return {
+    name: map.name ?? 'm',
+    type: map.type,
+    keySize: map.key ?? 4,
+    valueSize: typeof value === 'number' ? value : types!.size(value),
+    maxEntries: map.max ?? 1,
+    flags: map.flags ?? 0,
+    extra: map.extra ?? 0n,
+    ...(typed ? { valueType: types.id(value) } : {}),
+    ...(map.inner === undefined ? {} : { inner: mapSpec(map.inner, types) }),
+    ...(map.constant === undefined ? {} : { frozen: true }),
+  };
+}
+
+function loadedMap(spec: MapSpec, map: CaseMap, index: number): LoadedMap {
+  const address = MAP_BASE + BigInt(index) * MAP_STEP;
+  return {
+    id: index + 1,
+    spec,
+    address,
+    valueAddress: spec.type === MAP.ARRAY ? address + 0x108n : 0n,
+    ...(map.inner === undefined ? {} : { inner: loadedMap(spec.inner!, map.inner, index + 100) }),
+    ...(map.constant === undefined ? {} : { constant: constantBytes(map.constant, spec.valueSize) }),
+    ...(spec.type === MAP.ARENA ? { arena: { kernel: 0xffff_c900_0000_0000n, user: spec.extra } } : {}),
+  };
+}
+
+function constantBytes(text: string, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  bytes.set(new TextEncoder().encode(text).subarray(0, size));
+  return bytes;
+}
+
+/** First slot of each function that has a label in the text. */
+function labelPlaces(text: string, names: readonly string[]): Map<string, number> {
+  const found = names.filter((name) => new RegExp(`(^|\\s)${name}:(?!:)`, 'm').test(text));
+  const places = new Map<string, number>();
+  if (found.length === 0) return places;
+  const bytes = assemble(`${text}\n${found.map((name) => `r1 = func ${name}`).join('\n')}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const slots = bytes.length / 8;
+  found.forEach((name, i) => {
+    const at = slots - (found.length - i) * 2;
+    places.set(name, at + 1 + view.getInt32(at * 8 + 4, true));
+  });
+  return places;
+}
+
+function expand(text: string, btf: Btf, types: CTypes | null): string {
+  const kernelId = (name: string, ...kinds: BtfKind[]): string => {
+    const id = btf.find(name, ...kinds);
+    if (id === 0) throw new Error(`no "${name}" in the kernel's BTF`);
+    return String(id);
+  };
+  return text
+    .replaceAll(
+      /\b(map_fd|map_value) (\d+)/g,
+      (_, word: string, n: string) => `${word} ${MAP_FD_BASE + Number(n)}`,
+    )
+    .replaceAll(
+      /\bcall kfunc ([a-z_]\w*)/g,
+      (_, name: string) => `call kfunc ${kernelId(name, BtfKind.FUNC)}`,
+    )
+    .replaceAll(
+      /\bbtf_id ([a-z_]\w*)/g,
+      (_, name: string) => `btf_id ${kernelId(name, BtfKind.VAR, BtfKind.FUNC)}`,
+    )
+    .replaceAll(/\bktypeid\((\w+)\)/g, (_, name: string) => kernelId(name, BtfKind.STRUCT))
+    .replaceAll(/\btypeid\(([^)]+)\)/g, (_, name: string) => String(types!.id(name)));
+}
+
+/** The program of a case, as a loader would pass it, and the kernel it is loaded into. */
+export function loadCase(test: VerifierCase, version: KernelName): { spec: ProgramSpec; kernel: KernelView } {
+  const chosen = profile(`linux-${version}`);
+  const btf = kernelBtf(version);
+  const types = test.c === undefined ? null : new CTypes(test.c);
+  const text = expand(test.text ?? '', btf, types);
+  const maps = (test.maps ?? []).map((map) => mapSpec(map, types));
+  const names = types?.functions.map((one) => one.name) ?? [];
+  const places = labelPlaces(text, names.slice(1));
+  const funcInfo: FuncInfo[] = (types?.functions ?? [])
+    .map((one, index) => ({ insn: index === 0 ? 0 : (places.get(one.name) ?? -1), type: one.id }))
+    .filter((one) => one.insn >= 0)
+    .sort((a, b) => a.insn - b.insn);
+  const { attach } = test;
+  const spec: ProgramSpec = {
+    name: 'test',
+    section: '',
+    type: ProgType[test.type ?? 'SOCKET_FILTER'],
+    expectedAttachType: test.attachType ?? 0,
+    flags: (test.flags ?? 0) | (test.sleepable === true ? 16 : 0),
+    attach: attach === undefined ? null : { ...attach, btfId: 0 },
+    license: test.license ?? 'GPL',
+    insns: test.bytes ?? assemble(text),
+    maps,
+    btf: types === null ? null : Btf.parse(types.bytes()),
+    funcInfo,
+    lineInfo: [],
+    ...test.spec,
+  };
+  const kernel: KernelView = {
+    profile: chosen,
+    btf,
+    maps: maps.map((one, index) => loadedMap(one, test.maps![index]!, index)),
+    symbolAddress: (name) => chosen.symbols.address(name) ?? 0xffff_ffff_8300_0000n,
+  };
+  return { spec, kernel };
+}
+
+const AFTERWORD = /^((cur|old) state:|processed \d+ insns)/;
+
+/** What our verifier answers. */
+export function answer(
+  test: VerifierCase,
+  version: KernelName,
+  core: Core,
+): { verdict: Verdict; log: string } {
+  const { spec, kernel } = loadCase(test, version);
+  const options = { core, logLevel: 2, privileged: test.unprivileged !== true };
+  try {
+    verify(spec, kernel, options);
+    return { verdict: 'ok', log: '' };
+  } catch (error) {
+    if (!(error instanceof VerifierError)) throw error;
+    const name =
+      Object.entries(ERRNO).find(([, number]) => number === error.errno)?.[0] ?? String(error.errno);
+    const log = logText(error.log, 2);
+    const lines = log.trimEnd().split('\n');
+    const reason = lines.filter((line) => line !== '' && !AFTERWORD.test(line));
+    return { verdict: [name as keyof typeof ERRNO, reason.at(-1) ?? ''], log };
+  }
+}
+
+function check(test: VerifierCase, version: KernelName, want: Verdict, core: Core): void {
+  const { verdict, log } = answer(test, version, core);
+  if (want === 'ok' || verdict === 'ok') {
+    assert.deepEqual(verdict, want, log);
+    return;
+  }
+  const lines = want[1].split('\n');
+  assert.deepEqual(verdict, [want[0], lines.at(-1)], log);
+  if (lines.length > 1) assert.ok(log.includes(`${want[1]}\n`), `${want[1]}\nexpected in\n${log}`);
+}
+
+/** Runs a table of cases, a test each. */
+export function verifierCases(area: string, cases: readonly VerifierCase[]): void {
+  describe(area, () => {
+    let core: Core;
+    before(async () => {
+      core = await loadCore();
+    });
+    for (const test of cases) {
+      const wants: [KernelName, Verdict | undefined][] = [
+        ['6.12', test.want],
+        ['6.1', test.want61],
+      ];
+      for (const [version, want] of wants) {
+        if (want === undefined) continue;
+        const verdict = want === 'ok' ? 'accepted' : want[0];
+        const name = test.name === undefined ? test.rule : `${test.rule} (${test.name})`;
+        it(`${version} ${verdict}: ${name.replaceAll('\n', ' ')}`, () => {
+          check(test, version, want, core);
+        });
+      }
+    }
+  });
+}
