@@ -25,7 +25,9 @@ const PER_CPU_ADDRESS = -1;
  */
 export function disassemble(insns: Uint8Array, index: InsnIndex, names: InsnNames = {}): string {
   const insn = readInsn(insns, index);
-  return `(${hex2(insn.opcode)}) ${text(insn, insns, index, names)}`;
+  const printed = text(insn, insns, index, names);
+  // What the kernel cannot print it names without the opcode in front.
+  return printed.startsWith('BUG_') ? printed : `(${hex2(insn.opcode)}) ${printed}`;
 }
 
 /** A listing of all instructions, one line each, with their indexes. */

@@ -2,7 +2,7 @@ import * as isa from '../../assembly/isa.js';
 import { ID_ADD_CONST, REG_S32MAX, REG_S32MIN } from '../../assembly/layout/verifier.js';
 import type { HostAddress } from '../quantities.js';
 import { pushBranch } from './branch-stack.js';
-import { aluOperator } from './disasm.js';
+import { ALU_OPERATOR } from '../asm/operators.js';
 import type { Env } from './env.js';
 import { readReg, writeReg } from './liveness.js';
 import { adjustPointer } from './pointer-arithmetic.js';
@@ -230,7 +230,7 @@ function simulateBinary(env: Env, at: number, wide: boolean): void {
       regs.setUnknown(dst);
       return;
     }
-    env.fail(Errno.EACCES, `R${to} pointer ${aluOperator(code.opcode[at])} pointer prohibited`);
+    env.fail(Errno.EACCES, `R${to} pointer ${ALU_OPERATOR[code.opcode[at] & 0xf0]} pointer prohibited`);
   }
   if (srcPointer) {
     markPrecise(env, to);

@@ -1,20 +1,17 @@
+import { BPF_PSEUDO_FUNC } from '../../assembly/isa.js';
+import { disassemble } from '../asm/kernel-dialect.js';
 import type { InsnIndex } from '../quantities.js';
 import { helperName } from './call/prototypes.js';
-import { disassemble } from './disasm.js';
 import type { Env } from './env.js';
-
-const PSEUDO_FUNC = 4;
 
 /** An instruction of the program as its log shows it. */
 export function disassembleAt(env: Env, at: InsnIndex): string {
-  return disassemble(env.code, at, {
-    legacy: env.legacy,
+  const { code, program } = env;
+  const imm64 = code.src[at] === BPF_PSEUDO_FUNC ? undefined : program.imm64.get(at);
+  return disassemble(program.insns, at, {
+    isaV4: !env.legacy,
     helper: (id) => helperName(id, env.legacy),
-    kfunc: (id) => env.program.kfuncs.get(id)?.name ?? 'unknown',
-    imm64: (insn) => {
-      const raw = BigInt(env.code.imm[insn] >>> 0) | (BigInt(env.code.imm[insn + 1] >>> 0) << 32n);
-      if (env.code.src[insn] === PSEUDO_FUNC) return raw;
-      return env.program.imm64.get(insn) ?? raw;
-    },
+    kfunc: (id) => program.kfuncs.get(id)?.name,
+    ...(imm64 === undefined ? {} : { imm64: BigInt.asUintN(64, imm64) }),
   });
 }

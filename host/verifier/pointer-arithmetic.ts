@@ -1,6 +1,6 @@
 import * as isa from '../../assembly/isa.js';
 import type { HostAddress, InsnIndex } from '../quantities.js';
-import { aluOperator } from './disasm.js';
+import { ALU_OPERATOR } from '../asm/operators.js';
 import type { Env } from './env.js';
 import { typeName } from './log-text.js';
 import { W_A, W_B, W_C, W_FRAME, W_ID, W_OFF, W_REF, W_TYPE, isPacketType, mayBeNull } from './registers.js';
@@ -109,7 +109,7 @@ export function adjustPointer(
     env.fail(Errno.EACCES, `R${to} subtraction from stack pointer prohibited`);
   }
   if (!subtracts && op !== isa.BPF_ADD) {
-    const name = aluOperator(opcode);
+    const name = ALU_OPERATOR[opcode & 0xf0];
     if (op === isa.BPF_AND || op === isa.BPF_OR || op === isa.BPF_XOR) {
       env.fail(Errno.EACCES, `R${to} bitwise operator ${name} on pointer prohibited`);
     }
