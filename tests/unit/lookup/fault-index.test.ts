@@ -439,7 +439,7 @@ describe('batches', () => {
       if (i % 50 === 49) return BigInt(i) << 50n;
       // Whole groups without a dense chunk, and mixed ones.
       const image = images[i < 2000 ? 1 + (i % 7) : (i * 7) % 80];
-      return image.address + BigInt((i * 37) % 300);
+      return image.address + BigInt(i % 3 === 0 ? i % 300 : (i % 50) * (image === images[0] ? 2 : 37));
     });
     const own = index.batch(count);
     own.pcs.set(pcs);
