@@ -52,5 +52,6 @@ export function compileNative(program: BenchProgram): NativeFunction | null {
 
 let names = 0;
 const unique = (): string => `program${names++}`;
-let loaded: koffi.IKoffiLib | null = null;
-const libc = (): koffi.IKoffiLib => (loaded ??= koffi.load('libc.so.6'));
+type Library = ReturnType<typeof koffi.load>;
+let loaded: Library | null = null;
+const libc = (): Library => (loaded ??= koffi.load('libc.so.6'));

@@ -358,7 +358,7 @@ export class Kernel implements TypedMemory {
     const known = this.#wasmPrograms.get(program);
     if (known) return known;
     const { handle, addresses } = program.interp;
-    const made = this.#wasmEngine().load(program.verified, handle, addresses);
+    const made = this.#wasmEngine().load(program.verified, handle, addresses, { verified: true });
     this.#wasmPrograms.set(program, made);
     return made;
   }

@@ -4,6 +4,7 @@ import { LimitError, UsageError } from '../errors.js';
 import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
+import type { WasmEnvironment } from '../wasm/environment.js';
 import { type WasmSource, registersOf, translateProgram } from '../wasm/module.js';
 import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
 import { OopsSignal, WasmFaults, faultAt, siteOf } from './wasm-faults.js';
@@ -78,10 +79,15 @@ export class WasmEngine {
     source: WasmSource,
     handle: number,
     addresses: readonly GuestAddress[],
-    options: { readonly raw?: boolean } = {},
+    options: { readonly raw?: boolean; readonly verified?: boolean } = {},
   ): WasmProgram {
     const raw = options.raw ?? false;
-    const { bytes, gates } = translateProgram(this.#state.environment, source, { handle, addresses, raw });
+    const { bytes, gates } = translateProgram(this.#state.environment, source, {
+      handle,
+      addresses,
+      raw,
+      verified: options.verified ?? false,
+    });
     const module = new WebAssembly.Module(bytes as BufferSource);
     let program: WasmProgram | null = null;
     const { exports } = new WebAssembly.Instance(module, {
@@ -100,6 +106,11 @@ export class WasmEngine {
     this.#byHandle.set(handle, program);
     for (const [index, address] of addresses.entries()) this.#byAddress.set(address, { program, index });
     return program;
+  }
+
+  /** What generated code is told about this machine. */
+  get environment(): WasmEnvironment {
+    return this.#state.environment;
   }
 
   unload(program: WasmProgram): void {

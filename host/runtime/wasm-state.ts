@@ -57,6 +57,8 @@ export class WasmState {
       windowOffset: direct.linear - Number(direct.base & 0xffffffffn),
       stack,
       stackLinear,
+      stackSize: options.stackSize,
+      stackOffset: stackLinear - Number(stack & 0xffffffffn),
       callBase: jit.callBase,
       perCpuOffset: options.perCpuOffset,
       version: jit.version,

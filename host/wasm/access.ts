@@ -8,6 +8,7 @@ import type { CodeWriter } from './code-writer.js';
 import * as E from './environment.js';
 import type { Insn } from './insn.js';
 import * as W from './opcodes.js';
+import { CONTEXT, FRAME, STACK, type Provenance } from './provenance.js';
 import type { Locals } from './registers.js';
 
 /** What code of accesses needs of the function around it. */
@@ -20,6 +21,10 @@ export interface AccessContext {
   readonly program: number;
   /** Instruction that is being translated. */
   readonly slot: number;
+  /** What registers point to here. */
+  readonly pointers: Provenance;
+  /** A verifier proved every plain access. */
+  readonly isVerified: boolean;
   /** Translation and logging stand inline: no call where the value of a register lives. */
   readonly isHot: boolean;
   push(register: number): void;
@@ -28,7 +33,6 @@ export interface AccessContext {
   callLog(): void;
   /** Ends the run with a fault at the address in the address local. */
   trapFault(): void;
-  usesWindow(): void;
 }
 
 /** How an access finds its memory. */
@@ -37,7 +41,9 @@ interface Way {
   readonly right: number;
   readonly regions: number;
   /** The address is looked for in the window first. */
-  readonly window: boolean;
+  readonly window: 'direct' | 'stack' | null;
+  /** The access needs no check at all. */
+  readonly isProved: boolean;
   /** What becomes of a fault. */
   readonly onFault: 'trap' | 'log' | 'log but not vsyscall';
 }
@@ -70,21 +76,44 @@ export function access(context: AccessContext, insn: Insn): boolean {
   return true;
 }
 
-function plain({ around }: AccessContext, insn: Insn, right: number): Way {
-  return { size: 1 << insn.widthLog, right, regions: around.regions, window: true, onFault: 'trap' };
+function plain(context: AccessContext, insn: Insn, right: number): Way {
+  const { around, pointers, isVerified } = context;
+  const kind = pointers.kind[insn.klass === I.BPF_LDX ? insn.src : insn.dst];
+  const onStack = kind === FRAME || kind === STACK;
+  return {
+    size: 1 << insn.widthLog,
+    right,
+    regions: around.regions,
+    window: onStack ? 'stack' : 'direct',
+    isProved: isVerified && (onStack || kind === CONTEXT),
+    onFault: 'trap',
+  };
 }
 
 function arena({ around }: AccessContext, insn: Insn, right: number): Way {
-  return { size: 1 << insn.widthLog, right, regions: around.regions, window: false, onFault: 'log' };
+  return {
+    size: 1 << insn.widthLog,
+    right,
+    regions: around.regions,
+    window: null,
+    isProved: false,
+    onFault: 'log',
+  };
 }
 
 const isArena = (insn: Insn): boolean =>
   insn.mode === I.BPF_PROBE_MEM32 || (insn.mode === I.BPF_PROBE_ATOMIC && insn.klass === I.BPF_STX);
 
-/** Base R10 and an offset inside the frame: mapped in any case. */
-function inFrame(base: number, insn: Insn): boolean {
-  const { off, widthLog } = insn;
-  return base === I.BPF_REG_FP && off >= -STACK_REACH && off + (1 << widthLog) <= 0 && !isArena(insn);
+/** Offset from the frame local of an access that lies in the frame, mapped in any case; -1 = it may not. */
+function inFrame({ pointers }: AccessContext, base: number, insn: Insn): number {
+  if (pointers.kind[base] !== FRAME || isArena(insn)) return -1;
+  const offset = pointers.offset[base] + insn.off;
+  return offset >= -STACK_REACH && offset + (1 << insn.widthLog) <= 0 ? STACK_REACH + offset : -1;
+}
+
+/** What to add to the low half of an address in the region that it is known to lie in. */
+function provedOffset({ around }: AccessContext, { window }: Way): number {
+  return window === 'stack' ? around.stackOffset : around.windowOffset;
 }
 
 /** Computes the address into its local. */
@@ -102,9 +131,14 @@ function address(context: AccessContext, base: number, insn: Insn): void {
 function load(context: AccessContext, insn: Insn, isSigned: boolean, way: Way): void {
   const { out, locals } = context;
   const opcode = (isSigned ? SIGNED_LOADS : LOADS)[insn.widthLog];
-  if (inFrame(insn.src, insn)) {
+  const frame = inFrame(context, insn.src, insn);
+  if (frame >= 0) {
     out.get(locals.frame);
-    out.memory(opcode, STACK_REACH + insn.off);
+    out.memory(opcode, frame);
+  } else if (way.isProved) {
+    context.push(insn.src);
+    out.wrap();
+    out.memory(opcode, provedOffset(context, way) + insn.off);
   } else {
     address(context, insn.src, insn);
     out.op(W.BLOCK, W.I64);
@@ -127,10 +161,9 @@ function probe(context: AccessContext, insn: Insn, isSigned: boolean): void {
     return context.pop(insn.dst);
   }
   load(context, insn, isSigned, {
-    size: 1 << insn.widthLog,
-    right: RIGHT_R,
+    ...plain(context, insn, RIGHT_R),
     regions: version === '5.5' ? around.regions : around.guardedRegions,
-    window: true,
+    isProved: false,
     onFault: version === '6.1' ? 'log but not vsyscall' : 'log',
   });
 }
@@ -139,10 +172,17 @@ function store(context: AccessContext, insn: Insn, way: Way): void {
   const { out, locals } = context;
   const opcode = STORES[insn.widthLog];
   const value = (): void => (insn.klass === I.BPF_STX ? context.push(insn.src) : out.i64(insn.imm));
-  if (inFrame(insn.dst, insn)) {
+  const frame = inFrame(context, insn.dst, insn);
+  if (frame >= 0) {
     out.get(locals.frame);
     value();
-    return out.memory(opcode, STACK_REACH + insn.off);
+    return out.memory(opcode, frame);
+  }
+  if (way.isProved) {
+    context.push(insn.dst);
+    out.wrap();
+    value();
+    return out.memory(opcode, provedOffset(context, way) + insn.off);
   }
   address(context, insn.dst, insn);
   out.op(W.BLOCK, W.VOID);
@@ -157,9 +197,15 @@ function atomic(context: AccessContext, insn: Insn, way: Way): boolean {
   const { out, locals } = context;
   if (!isAtomic(insn)) return false;
   out.op(W.BLOCK, W.VOID);
-  if (inFrame(insn.dst, insn)) {
+  const frame = inFrame(context, insn.dst, insn);
+  if (frame >= 0) {
     out.get(locals.frame);
-    out.i32(STACK_REACH + insn.off);
+    out.i32(frame);
+    out.u8(W.I32_ADD);
+  } else if (way.isProved) {
+    context.push(insn.dst);
+    out.wrap();
+    out.i32(provedOffset(context, way) + insn.off);
     out.u8(W.I32_ADD);
   } else {
     address(context, insn.dst, insn);
@@ -191,16 +237,18 @@ function atomic(context: AccessContext, insn: Insn, way: Way): boolean {
 function found(context: AccessContext, way: Way, use: (offset: number) => void): void {
   const { out, locals, around } = context;
   if (way.window) {
-    context.usesWindow();
+    const onStack = way.window === 'stack';
     out.get(locals.address);
-    out.get(locals.window);
+    if (onStack) out.big(around.stack);
+    else out.get(locals.window);
     out.u8(W.I64_SUB);
-    out.get(locals.windowSize);
+    if (onStack) out.i64(around.stackSize - 7);
+    else out.get(locals.windowSize);
     out.u8(W.I64_LT_U);
     out.op(W.IF, W.VOID);
     out.get(locals.address);
     out.wrap();
-    use(around.windowOffset);
+    use(provedOffset(context, way));
     out.op(W.BR, 1);
     out.u8(W.END);
   }

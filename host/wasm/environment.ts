@@ -16,6 +16,10 @@ export interface WasmEnvironment {
   readonly windowOffset: number;
   readonly stack: GuestAddress;
   readonly stackLinear: HostAddress;
+  /** Bytes. */
+  readonly stackSize: number;
+  /** What to add to the low half of an address on the stack. */
+  readonly stackOffset: number;
   readonly callBase: GuestAddress;
   readonly perCpuOffset: bigint;
   readonly version: KernelVersion;

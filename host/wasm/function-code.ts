@@ -9,6 +9,7 @@ import * as E from './environment.js';
 import { type Edge, isJump, type FlowNode } from './flow-graph.js';
 import { Insn } from './insn.js';
 import * as W from './opcodes.js';
+import { Provenance } from './provenance.js';
 import { type Locals, pushRegister } from './registers.js';
 import type { NodeCode } from './stackify.js';
 import type { StepPlan } from './steps.js';
@@ -23,6 +24,8 @@ export interface ProgramCode {
   readonly arenaUser: bigint;
   /** Helper numbers and pc-relative calls, as a loader submits them; functions share registers. */
   readonly raw: boolean;
+  /** A verifier proved every plain access. */
+  readonly verified: boolean;
   readonly functions: readonly {
     readonly start: InsnIndex;
     readonly frame: number;
@@ -55,7 +58,8 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   readonly around: E.WasmEnvironment;
   readonly program: number;
   isHot = false;
-  windowUsed = false;
+  pointers = new Provenance();
+  readonly isVerified: boolean;
   /** How far the fuel local is behind, this instruction not counted. */
   #debt = 0;
   readonly #insn: Insn;
@@ -68,6 +72,8 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
       /** By node: translate inline; count the steps of a loop. */
       readonly hot: (node: number) => boolean;
       readonly steps: StepPlan;
+      /** What registers point to at the start of a block. */
+      readonly pointers: ReadonlyMap<InsnIndex, Provenance>;
       /** The function calls others: it looks at its fuel when it begins. */
       readonly entry: number;
       /** Writes the way out of the function. */
@@ -79,6 +85,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.arenaUser = code.arenaUser;
     this.arenaKernel = code.arenaKernel;
     this.around = code.around;
+    this.isVerified = code.verified;
     this.program = code.handle;
     this.#insn = new Insn(code.insns);
   }
@@ -103,10 +110,6 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.out.get(this.locals.address);
     this.out.i32(this.slot);
     this.#call(this.code.index.log);
-  }
-
-  usesWindow(): void {
-    this.windowUsed = true;
   }
 
   trapFault(): void {
@@ -146,10 +149,12 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.#pay(this.facts.steps.payment[index], index === this.facts.entry, node.start);
     if (node.kind === 'dispatch') return;
     this.isHot = this.facts.hot(index);
+    this.pointers = this.facts.pointers.get(node.start)?.copy() ?? new Provenance();
     for (let slot = node.start; slot < node.end; slot++) {
       const insn = this.#insn.at(slot);
       const wide = insn.opcode === 0x18;
       this.#translate(insn);
+      this.pointers.apply(insn);
       if (wide) slot++;
       this.#debt++;
     }

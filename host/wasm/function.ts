@@ -5,10 +5,12 @@ import * as E from './environment.js';
 import { basicBlocks, type Blocks, type FlowNode } from './flow-graph.js';
 import { FunctionCode, type ProgramCode } from './function-code.js';
 import * as W from './opcodes.js';
+import { CONTEXT, Provenance, provenance } from './provenance.js';
 import { makeReducible } from './reducible.js';
 import { layOut, type Locals } from './registers.js';
 import { stackify } from './stackify.js';
 import { planSteps } from './steps.js';
+import { unrollLoops } from './unroll.js';
 import { ENTRY_BITS, type Part, partsOf } from './split.js';
 
 /** Code of one function of the module: its locals and its body, END included. */
@@ -27,6 +29,8 @@ export interface TranslatedFunction {
 const PART_SLOTS = 16_384;
 /** Slots up to which a function translates addresses inline outside its loops too. */
 const SMALL = 1024;
+/** Blocks of the largest function or part whose loops are unrolled. */
+const UNROLLED = 2000;
 
 /** `firstPart` is the number that the module will give the first part. */
 export function translateFunction(
@@ -37,25 +41,38 @@ export function translateFunction(
 ): TranslatedFunction {
   const { start } = code.functions[func];
   const blocks = basicBlocks(code.insns, start, end);
+  const atStart = new Provenance();
+  if (code.verified && func === 0) atStart.set(1, CONTEXT);
+  const pointers = provenance(code.insns, blocks.nodes, atStart);
   if (end - start <= PART_SLOTS) {
     const nodes = [
       ...blocks.nodes,
       { kind: 'code' as const, start, end: start, edges: [{ to: 0, label: -1 }] },
     ];
     const locals = layOut(code.parameters, false);
-    const main = body(code, func, nodes, nodes.length - 1, locals, end - start <= SMALL, returnResults);
+    const main = body(
+      code,
+      func,
+      pointers,
+      nodes,
+      nodes.length - 1,
+      locals,
+      end - start <= SMALL,
+      returnResults,
+    );
     return { main, parts: [] };
   }
   const { parts, entry } = partsOf(blocks as Blocks, PART_SLOTS);
   return {
     main: driver(code, entry, parts.length, firstPart),
-    parts: parts.map((part) => partBody(code, func, part)),
+    parts: parts.map((part) => partBody(code, func, pointers, part)),
   };
 }
 
 function body(
   code: ProgramCode,
   func: number,
+  pointers: ReadonlyMap<number, Provenance>,
   nodes: FlowNode[],
   root: number,
   locals: Locals,
@@ -63,6 +80,7 @@ function body(
   exit: (code: FunctionCode) => void,
 ): FunctionBody {
   makeReducible(nodes, root);
+  if (nodes.length <= UNROLLED) unrollLoops(nodes, root);
   const order = orderOf(nodes, root);
   const looping = nodesInLoops(order);
   const counts = Int32Array.from(nodes, ({ start, end }) => instructions(code.insns, start, end));
@@ -71,6 +89,7 @@ function body(
     hot: (node) => isSmall || looping[node] === 1,
     steps: planSteps(nodes, root, order, counts),
     entry: calls(code.insns, nodes) ? first : -1,
+    pointers,
     exit,
     leave,
   });
@@ -139,8 +158,13 @@ function returnFromPart(code: FunctionCode): void {
   code.out.u8(W.RETURN);
 }
 
-function partBody(code: ProgramCode, func: number, part: Part): FunctionBody {
-  return body(code, func, part.nodes, part.root, layOut([], true), false, returnFromPart);
+function partBody(
+  code: ProgramCode,
+  func: number,
+  pointers: ReadonlyMap<number, Provenance>,
+  part: Part,
+): FunctionBody {
+  return body(code, func, pointers, part.nodes, part.root, layOut([], true), false, returnFromPart);
 }
 
 /** Calls part after part until one returns from the function. */

@@ -22,6 +22,8 @@ export interface TranslationOptions {
   readonly addresses: readonly GuestAddress[];
   /** Helper numbers and pc-relative calls, as a loader submits them; functions share registers. */
   readonly raw: boolean;
+  /** A verifier proved every plain access: those through R10 and the context are not checked. */
+  readonly verified: boolean;
 }
 
 /**
@@ -77,6 +79,7 @@ export function translateProgram(
     arenaKernel: arena?.kernel ?? 0n,
     arenaUser: ((arena?.user ?? 0n) >> 32n) << 32n,
     raw,
+    verified: options.verified,
     functions: functions.map(({ start, stackDepth }, index) => ({
       start,
       frame: (stackDepth + 31) & ~15,
