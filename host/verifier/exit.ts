@@ -26,7 +26,7 @@ const ATTACH_EGRESS = 1;
 const ATTACH_SESSION = 56;
 /** cgroup_sock, sock_ops, cgroup_device, cgroup_sysctl, cgroup_sockopt, sk_lookup, netfilter. */
 const BOOLEAN_TYPES = new Set([9, 13, 15, 23, 25, 30, 32]);
-const ONLY_ONE = new Set([19, 20, 29, 30, 31, 32, 53, 54]);
+const ONLY_ONE = new Set([19, 20, 29, 30, 31, 32, 51, 52, 53]);
 const BIND = new Set([8, 9]);
 const BOOLEAN_HOOKS = new Set(['xfrm_state_pol_flow_match', 'audit_rule_known', 'inode_xattr_skipcap']);
 

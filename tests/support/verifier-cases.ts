@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { assemble } from '../../host/asm/assembler.js';
+import { disassembleAll } from '../../host/asm/kernel-dialect.js';
 import { Btf } from '../../host/btf/btf.js';
 import { BtfKind } from '../../host/btf/types.js';
 import type { Core } from '../../host/core/core.js';
@@ -14,6 +15,7 @@ import {
 import type { KernelView, LoadedMap } from '../../host/verifier/kernel-view.js';
 import { logText } from '../../host/verifier/log.js';
 import { ProgType } from '../../host/verifier/prog-type.js';
+import type { VerifiedProgram } from '../../host/verifier/verified-program.js';
 import { VerifierError } from '../../host/verifier/verifier-error.js';
 import { verify } from '../../host/verifier/verify.js';
 import { CTypes } from './c-types.js';
@@ -86,6 +88,9 @@ export interface VerifierCase {
   readonly want?: Verdict;
   /** Answer of Linux 6.1; absent = not asked. */
   readonly want61?: Verdict;
+  /** The accepted program as the kernel dumps it, an instruction a line; kernel and map addresses as `ADDRESS`. */
+  readonly xlated?: string;
+  readonly xlated61?: string;
 }
 
 export const MAP = {
@@ -242,16 +247,17 @@ export function loadCase(test: VerifierCase, version: KernelName): { spec: Progr
 const AFTERWORD = /^((cur|old) state:|processed \d+ insns)/;
 
 /** What our verifier answers. */
-export function answer(
-  test: VerifierCase,
-  version: KernelName,
-  core: Core,
-): { verdict: Verdict; log: string } {
+export interface Answer {
+  readonly verdict: Verdict;
+  readonly log: string;
+  readonly program: VerifiedProgram | null;
+}
+
+export function answer(test: VerifierCase, version: KernelName, core: Core): Answer {
   const { spec, kernel } = loadCase(test, version);
   const options = { core, logLevel: 2, privileged: test.unprivileged !== true };
   try {
-    verify(spec, kernel, options);
-    return { verdict: 'ok', log: '' };
+    return { verdict: 'ok', log: '', program: verify(spec, kernel, options) };
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
     const name =
@@ -259,12 +265,26 @@ export function answer(
     const log = logText(error.log, 2);
     const lines = log.trimEnd().split('\n');
     const reason = lines.filter((line) => line !== '' && !AFTERWORD.test(line));
-    return { verdict: [name as keyof typeof ERRNO, reason.at(-1) ?? ''], log };
+    return { verdict: [name as keyof typeof ERRNO, reason.at(-1) ?? ''], log, program: null };
   }
 }
 
+const linesOf = (text: string): string[] =>
+  text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+
+function listing({ xlated }: VerifiedProgram): string[] {
+  return disassembleAll(xlated).map((line) =>
+    line.replace(/^\d+: /, '').replace(/0x[0-9a-f]{15,16}/, 'ADDRESS'),
+  );
+}
+
 function check(test: VerifierCase, version: KernelName, want: Verdict, core: Core): void {
-  const { verdict, log } = answer(test, version, core);
+  const { verdict, log, program } = answer(test, version, core);
+  const xlated = version === '6.12' ? test.xlated : test.xlated61;
+  if (xlated !== undefined && program !== null) assert.deepEqual(listing(program), linesOf(xlated));
   if (want === 'ok' || verdict === 'ok') {
     assert.deepEqual(verdict, want, log);
     return;
@@ -274,19 +294,60 @@ function check(test: VerifierCase, version: KernelName, want: Verdict, core: Cor
   if (lines.length > 1) assert.ok(log.includes(`${want[1]}\n`), `${want[1]}\nexpected in\n${log}`);
 }
 
+/** Tables met so far. A script that only counts sets `collectOnly` before it imports them: nothing runs then. */
+export const tables: { readonly area: string; readonly cases: readonly VerifierCase[] }[] = [];
+export const collecting = { collectOnly: false };
+
+const wantsOf = (test: VerifierCase): readonly (readonly [KernelName, Verdict | undefined])[] => [
+  ['6.12', test.want],
+  ['6.1', test.want61],
+];
+
+/** Runs a large generated table: a test for all the cases of one group. */
+export function verifierGroups(
+  area: string,
+  cases: readonly VerifierCase[],
+  groupOf: (test: VerifierCase) => string,
+): void {
+  tables.push({ area, cases });
+  if (collecting.collectOnly) return;
+  describe(area, () => {
+    let core: Core;
+    before(async () => {
+      core = await loadCore();
+    });
+    for (const group of new Set(cases.map(groupOf))) {
+      const inside = cases.filter((test) => groupOf(test) === group);
+      it(`${group}: ${inside.length} programs`, () => {
+        const wrong: string[] = [];
+        for (const test of inside) {
+          for (const [version, want] of wantsOf(test)) {
+            if (want === undefined) continue;
+            const { verdict } = answer(test, version, core);
+            if (String(verdict) !== String(want)) {
+              wrong.push(
+                `${version} ${test.name ?? test.rule}: ${String(verdict)}, expected ${String(want)}`,
+              );
+            }
+          }
+        }
+        assert.deepEqual(wrong, []);
+      });
+    }
+  });
+}
+
 /** Runs a table of cases, a test each. */
 export function verifierCases(area: string, cases: readonly VerifierCase[]): void {
+  tables.push({ area, cases });
+  if (collecting.collectOnly) return;
   describe(area, () => {
     let core: Core;
     before(async () => {
       core = await loadCore();
     });
     for (const test of cases) {
-      const wants: [KernelName, Verdict | undefined][] = [
-        ['6.12', test.want],
-        ['6.1', test.want61],
-      ];
-      for (const [version, want] of wants) {
+      for (const [version, want] of wantsOf(test)) {
         if (want === undefined) continue;
         const verdict = want === 'ok' ? 'accepted' : want[0];
         const name = test.name === undefined ? test.rule : `${test.rule} (${test.name})`;

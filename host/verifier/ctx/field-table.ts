@@ -48,6 +48,8 @@ export function accessField(
     (one) => offset >= one.offset && offset < one.offset + one.size * (one.count ?? 1),
   );
   if (field === undefined || field.attach?.has(attachType) === false) return null;
+  const end = field.offset + field.size * (field.count ?? 1);
+  if (field.count !== undefined && offset + size > end) return null;
   if (isWrite) {
     if (field.writeAttach?.has(attachType) === false) return null;
     return field.write?.includes(size) === true ? result(field, size) : null;
