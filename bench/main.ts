@@ -9,7 +9,9 @@ export interface Suite {
 
 const SUITES: Record<string, () => Promise<Suite>> = {
   btf: () => import('./btf.js'),
+  jit: () => import('./jit.js'),
   lookup: () => import('./lookup/suite.js'),
+  verify: () => import('./verify.js'),
 };
 
 const { values, positionals } = parseArgs({
