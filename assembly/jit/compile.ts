@@ -5,7 +5,6 @@
 //   jitRelease  in any case
 
 import { heapAlloc, heapFree } from '../heap';
-import { EXTABLE_ENTRY_SIZE } from '../layout/extable';
 import {
   JIT_BAD_PROGRAM,
   JIT_BAD_REGISTER,
@@ -51,6 +50,8 @@ import {
 } from './state';
 import { emitTemplate } from './template';
 
+/** Bytes that a copy in words may write behind the code. */
+const WORD_COPY: usize = 8;
 const MAX_PASSES: u32 = 20;
 /** From this pass on jumps are padded to the size they had. */
 const PADDING_PASS: u32 = 15;
@@ -70,18 +71,18 @@ function release(record: usize, field: usize): void {
 export function jitRelease(record: usize): void {
   release(record, JIT_CODE);
   release(record, JIT_OFFSETS);
-  release(record, JIT_FAULTS);
   release(record, JIT_FIXES);
   release(record, JIT_SITES);
   release(record, JIT_SAVED);
 }
 
 function allocateAll(record: usize, count: u32): bool {
-  const table = <usize>faultBound * EXTABLE_ENTRY_SIZE;
+  const code = (codeBound + 2 * FRAME_BOUND + WORD_COPY + 3) & ~3;
+  const table = <usize>faultBound * JIT_FAULT_SIZE;
+  if (!allocate(record, JIT_CODE, code + table)) return false;
+  store<u32>(record + JIT_FAULTS, load<u32>(record + JIT_CODE) + <u32>code);
   return (
-    allocate(record, JIT_CODE, codeBound + 2 * FRAME_BOUND + table) &&
     allocate(record, JIT_OFFSETS, (<usize>count + 1) << 3) &&
-    allocate(record, JIT_FAULTS, <usize>faultBound * JIT_FAULT_SIZE) &&
     allocate(record, JIT_FIXES, (<usize>fixBound + 1) * JIT_FIX_SIZE) &&
     allocate(record, JIT_SITES, <usize>siteBound * JIT_SITE_SIZE) &&
     allocate(record, JIT_SAVED, (<usize>siteBound + 1) << 2)

@@ -27,7 +27,6 @@ import {
   JIT_FAULT_COUNT,
   JIT_FAULT_FIXUP,
   JIT_FAULT_OFFSET,
-  JIT_FAULT_SITES,
   JIT_FAULT_SIZE,
   JIT_FAULT_SLOT,
   JIT_FIXES,
@@ -52,7 +51,7 @@ import {
   JIT_V5_5,
 } from '../layout/jit';
 import { NO_PROBE_REGISTER } from './probe';
-import { NO_TARGET, savedBefore } from './sizing';
+import { NO_TARGET, savedBefore, sitesBefore } from './sizing';
 import { failAt, record, template, version } from './state';
 
 /** Whether a call or jump whose displacement ends at `next` reaches `target`. */
@@ -96,7 +95,7 @@ export function applyFixes(): void {
   }
 }
 
-/** Fills the table, entry k for the k-th access that may fault. */
+/** Turns the list of accesses that may fault into the table: entry k, not behind element k, comes to lie over it. */
 export function writeExtable(): void {
   const length = load<u32>(record + JIT_CODE_LENGTH);
   const tableOffset = (length + EXTABLE_ALIGN - 1) & ~(EXTABLE_ALIGN - 1);
@@ -112,11 +111,9 @@ export function writeExtable(): void {
       failAt(arenaSlot(slot) ? JIT_MEM32_EX_BUG : JIT_EX_GEN_BUG, slot, 0);
       return;
     }
-    const offset = load<u32>(fault + JIT_FAULT_OFFSET) - savedBefore(load<u32>(fault + JIT_FAULT_SITES));
+    const offset = load<u32>(fault + JIT_FAULT_OFFSET) - savedBefore(sitesBefore(slot));
     const fixup = load<u32>(fault + JIT_FAULT_FIXUP);
     if (fixup >> 8 === NO_PROBE_REGISTER) failAt(JIT_PROBE_REGISTER, slot, 0);
-    store<u32>(fault + JIT_FAULT_OFFSET, offset);
-    store<u32>(fault + JIT_FAULT_SITES, 0);
     const at = template + entry;
     store<u32>(at + EXTABLE_INSN, offset - entry);
     store<u32>(at + EXTABLE_FIXUP, fixup);

@@ -65,6 +65,11 @@ export function savedBefore(sitesBefore: u32): u32 {
   return load<u32>(saved + (sitesBefore << 2));
 }
 
+/** Branch sites in slots before one that no ld_imm64 has as its second half. */
+export function sitesBefore(slot: u32): u32 {
+  return load<u32>(ends + (slot << 3), 4);
+}
+
 /** Size of a site that jumps by `rel`, without padding. */
 function siteSize(kind: u32, rel: i32, range: u32): i32 {
   const long = kind === KIND_COND ? 6 : 5;

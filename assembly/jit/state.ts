@@ -6,7 +6,6 @@ import {
   JIT_ERROR_VALUE,
   JIT_FAULT_FIXUP,
   JIT_FAULT_OFFSET,
-  JIT_FAULT_SITES,
   JIT_FAULT_SIZE,
   JIT_FAULT_SLOT,
   JIT_FIX_KIND,
@@ -104,7 +103,6 @@ export function noteFault(start: usize, end: usize, register: u32): void {
   store<u32>(fault + JIT_FAULT_OFFSET, <u32>(start - template));
   store<u32>(fault + JIT_FAULT_FIXUP, (<u32>(end - start)) | (register << 8));
   store<u32>(fault + JIT_FAULT_SLOT, slot);
-  store<u32>(fault + JIT_FAULT_SITES, siteCount);
   faultEnd = fault + JIT_FAULT_SIZE;
 }
 

@@ -85,16 +85,15 @@ export const JIT_CFI_OFF = 0;
 export const JIT_CFI_KCFI = 1;
 export const JIT_CFI_FINEIBT = 2;
 
-// One access that may fault: offset of the x86 instruction, its fixup word (extable.ts), slot, number of branch
-// sites before it (until jitImage).
+// One access that may fault: offset of the x86 instruction in the template, its fixup word (extable.ts), slot. The list
+// lies behind the code; jitImage turns it into the exception table, entry for entry.
 //
-//   0            4           8          12         16
-//   | offset u32 | fixup u32 | slot u32 | sites u32 |
+//   0            4           8          12
+//   | offset u32 | fixup u32 | slot u32 |
 export const JIT_FAULT_OFFSET = 0;
 export const JIT_FAULT_FIXUP = 4;
 export const JIT_FAULT_SLOT = 8;
-export const JIT_FAULT_SITES = 12;
-export const JIT_FAULT_SIZE = 16;
+export const JIT_FAULT_SIZE = 12;
 
 // One place whose bytes depend on an address: offset of the bytes, branch sites before it (until jitImage), slot,
 // kind, and the address meant.

@@ -35,13 +35,6 @@ export interface JitFailure {
   readonly value: bigint;
 }
 
-/** A slot whose x86 instruction may fault, in the order of the exception table. */
-export interface JitFault {
-  readonly offset: ByteOffset;
-  readonly fixup: number;
-  readonly insn: InsnIndex;
-}
-
 /** Status of a finished step: null, or what failed. */
 export type JitStep = JitFailure | null;
 
@@ -147,19 +140,6 @@ export class CoreJit {
   offsets(): Uint32Array {
     const start = this.#u32(L.JIT_OFFSETS) >>> 2;
     return this.#core.words.slice(start, start + this.#u32(L.JIT_INSN_COUNT) + 1);
-  }
-
-  faults(): JitFault[] {
-    const view = this.#core.view;
-    const start = this.#u32(L.JIT_FAULTS);
-    return Array.from({ length: this.#u32(L.JIT_FAULT_COUNT) }, (_, k) => {
-      const at = start + k * L.JIT_FAULT_SIZE;
-      return {
-        offset: view.getUint32(at + L.JIT_FAULT_OFFSET, true),
-        fixup: view.getUint32(at + L.JIT_FAULT_FIXUP, true),
-        insn: view.getUint32(at + L.JIT_FAULT_SLOT, true),
-      };
-    });
   }
 
   /** Patch sites of directly patched tail calls. */

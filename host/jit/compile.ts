@@ -1,4 +1,4 @@
-import { EXTABLE_ALIGN, EXTABLE_ENTRY_SIZE, FIXUP_NO_REGISTER } from '../../assembly/layout/extable.js';
+import { EXTABLE_ALIGN, EXTABLE_ENTRY_SIZE } from '../../assembly/layout/extable.js';
 import {
   BPF_CALL,
   BPF_DW,
@@ -12,10 +12,10 @@ import type { Core } from '../core/core.js';
 import { CoreJit, type JitStep } from '../core/jit.js';
 import { JitError } from '../errors.js';
 import type { JitKnobs } from '../profiles/profile.js';
-import type { GuestAddress, X86Register } from '../quantities.js';
+import type { GuestAddress } from '../quantities.js';
 import { blind } from './blind.js';
 import { jitError } from './failure.js';
-import { guardOffset } from './guard.js';
+import { decodeEntries } from './exception-entries.js';
 import type { ImagePlacement, ImageSource } from './image-source.js';
 import type { ExtableEntry, JitImage, JitInput } from './jit-image.js';
 import { cfiOffset, jitParameters } from './parameters.js';
@@ -25,9 +25,6 @@ const CALL = BPF_JMP | BPF_CALL;
 const LD_IMM64 = BPF_LD | BPF_DW;
 /** What a function's address is until it is known: of the same encoded length as any image's address. */
 const ADDRESS_PLACEHOLDER = 0xffffffffc0000000n;
-
-/** x86 register at each 8-byte word of struct pt_regs. */
-const PT_REGS: readonly X86Register[] = [15, 14, 13, 12, 5, 3, 11, 10, 9, 8, 0, 1, 2, 6, 7];
 
 /** A slot that refers to another function of the program: a call, or an ld_imm64 of its address. */
 interface FunctionReference {
@@ -126,10 +123,11 @@ function functionReferences({ name, insns }: JitInput, functions: number): Funct
   const references: FunctionReference[] = [];
   for (let at = 0; at < insns.length; at += INSN_SIZE) {
     const opcode = insns[at];
+    if (opcode !== CALL && opcode !== LD_IMM64) continue;
     const source = insns[at + 1] >> 4;
-    const isCall = opcode === CALL && source === BPF_PSEUDO_CALL;
-    if (!isCall && !(opcode === LD_IMM64 && source === BPF_PSEUDO_FUNC)) {
-      if (opcode === LD_IMM64) at += INSN_SIZE;
+    const isCall = opcode === CALL;
+    if (source !== (isCall ? BPF_PSEUDO_CALL : BPF_PSEUDO_FUNC)) {
+      if (!isCall) at += INSN_SIZE;
       continue;
     }
     const insn = at / INSN_SIZE;
@@ -194,6 +192,9 @@ function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage 
   const bytes = job.bytes(imageLength(unit));
   const extableOffset = alignUp(job.codeLength, EXTABLE_ALIGN);
   const extable = bytes.subarray(extableOffset);
+  const offsets = job.offsets();
+  const compiled = { version: knobs.version, insns: input.insns, offsets, origin };
+  let entries: readonly ExtableEntry[] | undefined;
   return {
     name: input.name,
     address: placement.address,
@@ -202,26 +203,12 @@ function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage 
     code: bytes.subarray(0, job.codeLength),
     extableOffset,
     extable,
-    entries: decodeEntries(unit, knobs, extable),
-    offsets: givenOffsets(job.offsets(), origin),
+    get entries() {
+      return (entries ??= decodeEntries(extable, extableOffset, compiled));
+    },
+    offsets: givenOffsets(offsets, origin),
     passes: job.passes,
     stackDepth: input.stackDepth,
     directSites: job.directSites().map((site) => ({ ...site, insn: given(site.insn) })),
   };
-}
-
-function decodeEntries({ input, job, origin }: Unit, knobs: JitKnobs, extable: Uint8Array): ExtableEntry[] {
-  const view = new DataView(extable.buffer, extable.byteOffset, extable.byteLength);
-  return job.faults().map(({ offset, fixup, insn }, k) => {
-    const field = fixup >>> 8;
-    const register = field === FIXUP_NO_REGISTER ? null : PT_REGS[field / 8];
-    return {
-      ipOffset: offset,
-      length: fixup & 0xff,
-      register,
-      data: view.getInt32(k * EXTABLE_ENTRY_SIZE + 8, true),
-      insn: origin?.[insn] ?? insn,
-      guard: guardOffset(knobs.version, input.insns[insn * INSN_SIZE], offset, register),
-    };
-  });
 }

@@ -44,6 +44,7 @@ export interface JitImage {
   /** Offset of the table from `address`: round_up(code length, 4). */
   readonly extableOffset: ByteOffset;
   readonly extable: Uint8Array;
+  /** The table decoded, when it is first asked for. */
   readonly entries: readonly ExtableEntry[];
   /** offsets[i] = offset of the first byte of slot i; offsets[n] = length of the code. */
   readonly offsets: Uint32Array;
