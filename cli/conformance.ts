@@ -20,7 +20,7 @@ export async function main(args: string[]): Promise<number> {
       program: { type: 'string' },
       engine: { type: 'string', default: 'interp' },
     });
-    oneOf('engine', values.engine, ['interp']);
+    const engine = oneOf('engine', values.engine, ['wasm', 'interp']);
     const program = values.program ?? readFileSync(STDIN, 'utf8').split('\n')[0];
     const insns = plainHex('program', program);
     const memory = plainHex('memory', positionals[0] ?? '');
@@ -30,7 +30,7 @@ export async function main(args: string[]): Promise<number> {
         `program: expected whole 8-byte instructions, found ${insns.length} bytes`,
       );
     const machine = await RawMachine.boot();
-    const { r0, oops } = machine.run(insns, memory, { helper: conformanceHelper });
+    const { r0, oops } = machine.run(insns, memory, { engine, helper: conformanceHelper });
     if (oops) {
       process.stderr.write(
         `${oops.kind} on ${oops.access} of 0x${oops.address.toString(16)} at instruction ${oops.ip}\n`,

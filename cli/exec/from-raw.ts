@@ -19,11 +19,46 @@ export async function fromRaw(
     throw new UsageError('USAGE_RECORD', `record ${record.id}: --raw needs insns_hex, found none`);
   let memory = raw.memory ?? new Uint8Array();
   if (raw.memoryFile !== null) memory = new Uint8Array(await readFile(raw.memoryFile));
-  const engine = options.engine === 'none' || options.engine === 'all' ? 'interp' : options.engine;
-  if (engine !== 'interp')
-    throw new UsageError('USAGE_ENGINE', `--raw: expected engine interp, found ${engine}`);
+  const runs: Record<string, unknown> = {};
+  for (const engine of enginesOf(options.engine))
+    runs[engine] = runOn(machine, engine, raw.insns, memory, options);
+  const answers = Object.values(runs).map(digest);
+  const differ = answers.some((answer) => answer !== answers[0]);
+  return differ
+    ? { runs, error: { name: 'RunError', code: 'RUN_ENGINES_DIFFER', message: answers.join(' and ') } }
+    : { runs };
+}
+
+/** What engines must agree about. */
+function digest(run: unknown): string {
+  const { r0, mem_sha256, error } = run as Record<string, unknown>;
+  return JSON.stringify({ r0, mem_sha256, error: (error as { code?: string } | undefined)?.code });
+}
+
+function enginesOf(engine: ExecOptions['engine']): RawEngineName[] {
+  if (engine === 'all') return ['interp', 'wasm'];
+  if (engine === 'none') return ['interp'];
+  if (engine === 'x86')
+    throw new UsageError('USAGE_ENGINE', '--raw: expected engine interp or wasm, found x86');
+  return [engine];
+}
+
+type RawEngineName = 'interp' | 'wasm';
+
+function runOn(
+  machine: RawMachine,
+  engine: RawEngineName,
+  insns: Uint8Array,
+  start: Uint8Array,
+  options: ExecOptions,
+): Record<string, unknown> {
+  let memory = start;
   const once = () => {
-    const run = machine.run(raw.insns, memory, { helper: conformanceHelper, maxSteps: options.maxSteps });
+    const run = machine.run(insns, memory, {
+      engine,
+      helper: conformanceHelper,
+      maxSteps: options.maxSteps,
+    });
     memory = run.memory;
     return run;
   };
@@ -31,13 +66,13 @@ export async function fromRaw(
     const { r0, oops } = once();
     if (oops) {
       const message = `${oops.kind} on ${oops.access} of ${hexAddress(oops.address)} at instruction ${oops.ip}`;
-      return { runs: { interp: { error: { name: 'Oops', code: 'OOPS', message } } } };
+      return { error: { name: 'Oops', code: 'OOPS', message } };
     }
     const ns = options.repeat > 0 ? { ns: timed(once, options.repeat) } : {};
     const sha = createHash('sha256').update(memory).digest('hex');
-    return { runs: { interp: { r0: hexAddress(r0), mem_sha256: sha, ...ns } } };
+    return { r0: hexAddress(r0), mem_sha256: sha, ...ns };
   } catch (error) {
     if (!(error instanceof FaultlineError)) throw error;
-    return { runs: { interp: { error: errorOutput(error) } } };
+    return { error: errorOutput(error) };
   }
 }

@@ -243,7 +243,7 @@ export class InterpEngine {
 }
 
 /** Slot 0 and the targets of local calls, ascending. */
-function callTargets(insns: Uint8Array): InsnIndex[] {
+export function callTargets(insns: Uint8Array): InsnIndex[] {
   const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
   const starts = new Set([0]);
   for (let at = 0; at < insns.length; at += 8) {

@@ -5,6 +5,12 @@ import { profile } from '../profiles/profiles.js';
 import { InterpEngine } from './interpreter.js';
 import { type RawRun, type RawRunOptions, runRaw } from './raw-run.js';
 import { checkReserved } from './reserved-fields.js';
+import { WasmEngine } from './wasm-engine.js';
+
+export interface RawMachineOptions extends RawRunOptions {
+  /** interp when absent. */
+  readonly engine?: 'interp' | 'wasm';
+}
 
 const MIB = 1 << 20;
 /** Nothing but the program's memory and stack is needed. */
@@ -13,11 +19,14 @@ const SMALL = { user: MIB, text: MIB, modules: MIB };
 /** Runs unverified BPF on bytes: r1 = their address, r2 = their number. Memory-safe, bounded, no kernel around it. */
 export class RawMachine {
   readonly #memory: GuestMemory;
-  readonly #engine: InterpEngine;
+  readonly #interp: InterpEngine;
+  readonly #wasm: WasmEngine;
 
   private constructor(core: Core) {
     this.#memory = new GuestMemory(core, SMALL);
-    this.#engine = new InterpEngine(core, this.#memory, profile('linux-6.12').jit);
+    const { jit } = profile('linux-6.12');
+    this.#interp = new InterpEngine(core, this.#memory, jit);
+    this.#wasm = new WasmEngine(core, this.#memory, jit);
   }
 
   static async boot(wasm?: CoreSource): Promise<RawMachine> {
@@ -30,8 +39,10 @@ export class RawMachine {
    * @throws UsageError USAGE_RESERVED for a field that must be 0, USAGE_INSN, USAGE_HELPER; LimitError LIMIT_STEPS,
    * LIMIT_STACK. A bad access is the result's oops.
    */
-  run(insns: Uint8Array, bytes: Uint8Array, options: RawRunOptions = {}): RawRun {
+  run(insns: Uint8Array, bytes: Uint8Array, options: RawMachineOptions = {}): RawRun {
     checkReserved(insns);
-    return runRaw(this.#engine, this.#memory, insns, bytes, options);
+    return options.engine === 'wasm'
+      ? runRaw(this.#wasm, this.#memory, insns, bytes, options)
+      : runRaw(this.#interp, this.#memory, insns, bytes, options);
   }
 }

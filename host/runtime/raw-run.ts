@@ -1,12 +1,22 @@
 import type { GuestMemory } from '../mm/guest-memory.js';
 import { UsageError } from '../errors.js';
-import type { EngineRun } from './engine.js';
-import type { InterpEngine } from './interpreter.js';
+import type { EngineRun, GateHandler } from './engine.js';
 
 export interface RawRunOptions {
   /** Called for each helper call with its number and R1 to R5; the absence of a handler refuses every helper. */
   readonly helper?: (number: number, args: readonly bigint[]) => bigint;
   readonly maxSteps?: bigint;
+}
+
+/** What an engine has for unverified instructions. */
+export interface RawEngine<Program> {
+  loadRaw(insns: Uint8Array): Program;
+  run(
+    program: Program,
+    args: readonly bigint[],
+    options: { readonly gate: GateHandler; readonly maxSteps?: bigint },
+  ): EngineRun;
+  unload(program: Program): void;
 }
 
 export interface RawRun extends EngineRun {
@@ -18,8 +28,8 @@ export interface RawRun extends EngineRun {
  * Runs unverified instructions with r1 = the address of a copy of `bytes` and r2 = its length. Errors: USAGE_INSN,
  * USAGE_HELPER, LIMIT_STEPS, LIMIT_STACK; a bad access is an oops of the result.
  */
-export function runRaw(
-  engine: InterpEngine,
+export function runRaw<Program>(
+  engine: RawEngine<Program>,
   memory: GuestMemory,
   insns: Uint8Array,
   bytes: Uint8Array,

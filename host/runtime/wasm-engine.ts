@@ -7,6 +7,8 @@ import type { GuestAddress } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
 import { type WasmSource, registersOf, translateProgram } from '../wasm/module.js';
 import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
+import { callTargets } from './interpreter.js';
+import { checkRaw } from './raw-check.js';
 import { OopsSignal, WasmFaults, faultAt, siteOf } from './wasm-faults.js';
 import { WasmState, type Trap } from './wasm-state.js';
 
@@ -44,6 +46,8 @@ export interface WasmOptions {
 
 const DEFAULT_STACK = 16384;
 const DEFAULT_STEPS = 10_000_000_000n;
+/** Pointers to functions of raw programs, which cannot take any. */
+const UNPLACED = 0xffffffffa8000000n;
 
 interface Running {
   readonly options: WasmRunOptions;
@@ -59,6 +63,8 @@ export class WasmEngine {
   readonly #free: number[] = [];
   readonly #byAddress = new Map<GuestAddress, { program: WasmProgram; index: number }>();
   readonly #byHandle = new Map<number, WasmProgram>();
+  /** Down from the top, away from those of loaded programs. */
+  #rawHandles = 0x80000000;
   #running: Running | null = null;
 
   constructor(core: Core, memory: GuestMemory, jit: JitKnobs, options: WasmOptions = {}) {
@@ -106,6 +112,18 @@ export class WasmEngine {
     this.#byHandle.set(handle, program);
     for (const [index, address] of addresses.entries()) this.#byAddress.set(address, { program, index });
     return program;
+  }
+
+  /**
+   * Translates instructions that no verifier saw: helpers by number (the gate handler gets the number as address),
+   * calls relative to the instruction. Whatever they do stays inside guest memory. Errors: USAGE_INSN.
+   */
+  loadRaw(insns: Uint8Array): WasmProgram {
+    checkRaw(insns);
+    const functions = callTargets(insns).map((start) => ({ start, stackDepth: 512 }));
+    const handle = --this.#rawHandles;
+    const addresses = functions.map((_, index) => UNPLACED + 16n * BigInt(index));
+    return this.load({ insns, functions, arena: null }, handle, addresses, { raw: true });
   }
 
   /** What generated code is told about this machine. */

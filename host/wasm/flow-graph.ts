@@ -37,16 +37,22 @@ export interface Blocks {
 /** Splits [start, end) into basic blocks; the edges name blocks of the same list. */
 export function basicBlocks(insns: DataView, start: InsnIndex, end: InsnIndex): Blocks {
   const leads = new Uint8Array(end - start + 1);
+  /** Second halves of ld_imm64. */
+  const wideEnds = new Uint8Array(end - start + 1);
   leads[0] = 1;
   for (let slot = start; slot < end; slot++) {
     const opcode = insns.getUint8(slot * INSN_SIZE);
-    if (opcode === 0x18) slot++;
-    else if (isJump(opcode)) {
+    if (opcode === WIDE) {
+      slot++;
+      if (slot < end) wideEnds[slot - start] = 1;
+    } else if (isJump(opcode)) {
       const target = jumpTarget(insns, slot);
       if (target >= start && target < end) leads[target - start] = 1;
       leads[slot + 1 - start] = 1;
     }
   }
+  // A jump to a second half ends the program; the way from the first half goes around it.
+  for (let at = 0; at < end - start; at++) if (leads[at] === 1 && wideEnds[at] === 1) leads[at + 1] = 1;
   const starts: InsnIndex[] = [];
   for (let at = 0; at < end - start; at++) if (leads[at] === 1) starts.push(start + at);
   const blockAt = new Int32Array(end - start + 1).fill(-1);
@@ -55,10 +61,13 @@ export function basicBlocks(insns: DataView, start: InsnIndex, end: InsnIndex): 
     slot < start || slot >= end ? [] : [{ to: blockAt[slot - start], label: -1 }];
   const nodes = starts.map((first, index): FlowNode => {
     const after = starts[index + 1] ?? end;
-    const last = lastSlot(insns, first, after);
+    const last = after - 1;
     const opcode = insns.getUint8(last * INSN_SIZE);
     const edges: Edge[] = [];
-    if (!isJump(opcode)) edges.push(...edge(after));
+    if (wideEnds[first - start] === 1) return { kind: 'code', start: first, end: after, edges };
+    const isWide = wideEnds[last - start] === 1 || (after < end && wideEnds[after - start] === 1);
+    if (isWide) edges.push(...edge(wideEnds[last - start] === 1 ? after : after + 1));
+    else if (!isJump(opcode)) edges.push(...edge(after));
     else if ((opcode & 0xf0) !== BPF_EXIT) {
       edges.push(...edge(jumpTarget(insns, last)));
       if ((opcode & 0xf0) !== BPF_JA) edges.push(...edge(last + 1));
@@ -83,11 +92,4 @@ export function jumpTarget(insns: DataView, slot: InsnIndex): InsnIndex {
   return slot + 1 + (far ? insns.getInt32(at + 4, true) : insns.getInt16(at + 2, true));
 }
 
-function lastSlot(insns: DataView, first: InsnIndex, after: InsnIndex): InsnIndex {
-  const wide = after - first >= 2 && insns.getUint8((after - 2) * INSN_SIZE) === 0x18;
-  if (!wide) return after - 1;
-  // A 0x18 byte there is the first half of a wide load only when a walk from the start meets it.
-  let slot = first;
-  while (slot < after - 2) slot += insns.getUint8(slot * INSN_SIZE) === 0x18 ? 2 : 1;
-  return slot === after - 2 ? after - 2 : after - 1;
-}
+const WIDE = 0x18;

@@ -166,8 +166,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     ) {
       // The program runs off its end.
       insn.slot = node.end;
-      this.out.i64(0);
-      this.#trap(E.TRAP_BAD);
+      this.#stop();
     }
   }
 
@@ -236,6 +235,12 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     out.u8(W.UNREACHABLE);
   }
 
+  /** Execution came to something that is no instruction. */
+  #stop(): void {
+    this.out.i64(0);
+    this.#trap(E.TRAP_BAD);
+  }
+
   #translate(insn: Insn): void {
     let known = true;
     switch (insn.klass) {
@@ -244,6 +249,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
         known = alu(this, insn);
         break;
       case I.BPF_LD:
+        if (insn.opcode === 0 && this.code.raw) return this.#stop();
         known = insn.opcode === 0x18 && insn.dst !== I.BPF_REG_FP && this.#constant(insn);
         break;
       case I.BPF_LDX:
