@@ -1,4 +1,5 @@
 import type { HostAddress } from '../quantities.js';
+import { implementsCongestionControl, refusedTcpStore } from './tcp-stores.js';
 import { walkStructCached } from './btf-walk.js';
 import type { Env } from './env.js';
 import { tnumText } from './log-text.js';
@@ -101,6 +102,11 @@ export function accessBtfPointer(
   }
   if (hasFlag(type, TypeFlag.MEM_PERCPU)) {
     env.fail(Errno.EACCES, `R${regno} is ptr_${name} access percpu memory: off=${off}`);
+  }
+  if (isWrite && implementsCongestionControl(env) && which === 0) {
+    const refusal = refusedTcpStore(btf, name, off, size);
+    if (refusal !== null) env.fail(Errno.EACCES, refusal);
+    return;
   }
   if (isWrite && !hasFlag(type, TypeFlag.MEM_ALLOC)) env.fail(Errno.EACCES, 'only read is supported');
   const found = walkStructCached(btf, id, off, size, {

@@ -1,6 +1,7 @@
 import { BPF_EXIT, BPF_JMP } from '../../assembly/isa.js';
 import { FRAME_IN_ASYNC_CALLBACK } from '../../assembly/layout/verifier.js';
 import { BtfKind } from '../btf/types.js';
+import { kernelTarget } from './ctx/attach-target.js';
 import type { Env } from './env.js';
 import { readReg } from './liveness.js';
 import { typeName } from './log-text.js';
@@ -77,6 +78,11 @@ function hookReturnsVoid(env: Env): boolean {
   return proto.kind === BtfKind.FUNC_PROTO && proto.type === 0;
 }
 
+/** The member that a struct_ops program implements gives no result. */
+function memberReturnsVoid(env: Env): boolean {
+  return kernelTarget(env.program.spec, env.kernel)?.proto?.type === 0;
+}
+
 interface Range {
   readonly min: number;
   readonly max: number;
@@ -132,7 +138,7 @@ export function checkReturn(env: Env, regno = 0): void {
   if (!isSubprogram && !isAsync) {
     const lsmVoid =
       spec.type === LSM && spec.expectedAttachType !== ATTACH_LSM_CGROUP && hookReturnsVoid(env);
-    if (lsmVoid || (spec.type === STRUCT_OPS && env.returnsVoid)) return;
+    if (lsmVoid || (spec.type === STRUCT_OPS && memberReturnsVoid(env))) return;
   }
   if (spec.type === EXT && !isSubprogram && env.returnsVoid) return;
   const reg = readReg(env, regno);

@@ -275,16 +275,21 @@ const linesOf = (text: string): string[] =>
     .map((line) => line.trim())
     .filter((line) => line !== '');
 
-function listing({ xlated }: VerifiedProgram): string[] {
-  return disassembleAll(xlated).map((line) =>
-    line.replace(/^\d+: /, '').replace(/0x[0-9a-f]{15,16}/, 'ADDRESS'),
-  );
+/** The dump with the opcodes that `want` gives: where it gives none, any opcode that prints so is right. */
+function listing({ xlated }: VerifiedProgram, want: readonly string[]): string[] {
+  return disassembleAll(xlated).map((line, at) => {
+    const text = line.replace(/^\d+: /, '').replace(/0x[0-9a-f]{15,16}/, 'ADDRESS');
+    return /^\([0-9a-f]{2}\)/.test(want[at] ?? '') ? text : text.replace(/^\([0-9a-f]{2}\) /, '');
+  });
 }
 
 function check(test: VerifierCase, version: KernelName, want: Verdict, core: Core): void {
   const { verdict, log, program } = answer(test, version, core);
   const xlated = version === '6.12' ? test.xlated : test.xlated61;
-  if (xlated !== undefined && program !== null) assert.deepEqual(listing(program), linesOf(xlated));
+  if (xlated !== undefined && program !== null) {
+    const lines = linesOf(xlated);
+    assert.deepEqual(listing(program, lines), lines);
+  }
   if (want === 'ok' || verdict === 'ok') {
     assert.deepEqual(verdict, want, log);
     return;

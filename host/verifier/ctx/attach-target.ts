@@ -4,6 +4,7 @@ import type { ProgramSpec } from '../../program/program-spec.js';
 import type { TypeId } from '../../quantities.js';
 import type { KernelView } from '../kernel-view.js';
 import { AttachType, ProgType } from '../prog-type.js';
+import { memberProto, structOps, structOpsId, structOpsMember } from './struct-ops.js';
 
 export const TRACEPOINT_PREFIX = 'btf_trace_';
 export const LSM_PREFIX = 'bpf_lsm_';
@@ -26,7 +27,7 @@ export const isTracepoint = (spec: ProgramSpec): boolean =>
 
 /** Types whose arguments are typed by BTF. */
 export const hasTypedArguments = (spec: ProgramSpec): boolean =>
-  spec.type === ProgType.TRACING || spec.type === ProgType.LSM;
+  spec.type === ProgType.TRACING || spec.type === ProgType.LSM || spec.type === ProgType.STRUCT_OPS;
 
 /** BTF id of what the program attaches to: as given, or found by its name; 0 = none. */
 export function attachId(spec: ProgramSpec, btf: Btf): TypeId {
@@ -44,6 +45,7 @@ export function attachId(spec: ProgramSpec, btf: Btf): TypeId {
 /** What the program attaches to, with its prototype; null when it does not attach by BTF. */
 export function kernelTarget(spec: ProgramSpec, { btf }: KernelView): KernelTarget | null {
   if (!hasTypedArguments(spec)) return null;
+  if (spec.type === ProgType.STRUCT_OPS) return structOpsTarget(spec, btf);
   const id = attachId(spec, btf);
   if (id <= 0 || id >= btf.count) return null;
   const type = btf.type(id);
@@ -58,6 +60,14 @@ export function kernelTarget(spec: ProgramSpec, { btf }: KernelView): KernelTarg
   if (type.kind !== BtfKind.FUNC) return { id, name: type.name, proto: null, skipped: 0 };
   const proto = btf.type(type.type);
   return { id, name: type.name, proto: proto.kind === BtfKind.FUNC_PROTO ? proto : null, skipped: 0 };
+}
+
+/** The member of a struct of functions that the program implements. */
+function structOpsTarget(spec: ProgramSpec, btf: Btf): KernelTarget | null {
+  const struct = structOps(btf, structOpsId(spec, btf));
+  const member = struct === null ? undefined : structOpsMember(spec, struct);
+  if (struct === null || member === undefined) return null;
+  return { id: struct.id, name: member.name, proto: memberProto(btf, member), skipped: 0 };
 }
 
 function withPrefix(prefix: string, name: string): string {

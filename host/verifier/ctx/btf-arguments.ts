@@ -96,6 +96,7 @@ class ArgumentAccess {
     const { spec, target, btf } = this;
     const type = target.proto?.type ?? 0;
     const isHook = spec.type === ProgType.LSM;
+    if (spec.type === ProgType.STRUCT_OPS) return this.noSuchArgument();
     switch (spec.expectedAttachType) {
       case AttachType.LSM_MAC:
       case AttachType.LSM_CGROUP:
@@ -140,7 +141,8 @@ class ArgumentAccess {
     this.log(
       `func '${target.name}' arg${index} has btf_id ${pointee.id} type ${kindName(pointee)} '${pointee.name}'`,
     );
-    return { regType: RegType.BTF_ID | this.flags(type.type, name), btfId: pointee.id, fieldSize: 0 };
+    const btfId = this.isCongestionControl && pointee.name === 'sock' ? this.tcpSock : pointee.id;
+    return { regType: RegType.BTF_ID | this.flags(type.type, name), btfId, fieldSize: 0 };
   }
 
   /** The objects of an iterator come with types of their own; printed nowhere. */
@@ -150,6 +152,16 @@ class ArgumentAccess {
     if (!isIterator || index === 0 || !isStruct(pointee)) return null;
     const trust = this.hasTrust && TRUSTED_ITERATORS.has(target.name) ? TypeFlag.PTR_TRUSTED : 0;
     return { regType: RegType.BTF_ID | TypeFlag.MAYBE_NULL | trust, btfId: pointee.id, fieldSize: 0 };
+  }
+
+  /** The sockets of congestion control are TCP's. */
+  private get isCongestionControl(): boolean {
+    const { spec, btf, target } = this;
+    return spec.type === ProgType.STRUCT_OPS && btf.type(target.id).name === 'tcp_congestion_ops';
+  }
+
+  private get tcpSock(): TypeId {
+    return this.btf.find('tcp_sock', BtfKind.STRUCT);
   }
 
   private get hasTrust(): boolean {
@@ -171,6 +183,7 @@ class ArgumentAccess {
   private areArgumentsTrusted(): boolean {
     const { spec, target } = this;
     if (spec.type === ProgType.LSM) return !UNTRUSTED_HOOKS.has(target.name);
+    if (spec.type === ProgType.STRUCT_OPS) return true;
     const attach = spec.expectedAttachType;
     return attach === AttachType.TRACE_RAW_TP || attach === AttachType.TRACE_ITER;
   }

@@ -69,6 +69,7 @@ export function contextTable(spec: ProgramSpec, kernel: KernelView): ContextTabl
       return accessWritableTracepoint;
     case ProgType.TRACING:
     case ProgType.LSM:
+    case ProgType.STRUCT_OPS:
       return btfArgumentTable(spec, kernel);
     case ProgType.SYSCALL:
       return accessSyscall;
