@@ -5,7 +5,7 @@ import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
-import { type WasmSource, registersOf, translateProgram } from '../wasm/module.js';
+import { type TranslationOptions, type WasmSource, registersOf, translateProgram } from '../wasm/module.js';
 import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
 import { callTargets } from './interpreter.js';
 import { checkRaw } from './raw-check.js';
@@ -36,6 +36,8 @@ export interface WasmRunOptions {
   /** LIMIT_STEPS is thrown past it. */
   readonly maxSteps?: bigint;
 }
+
+export type WasmLoadOptions = Partial<Pick<TranslationOptions, 'raw' | 'verified' | 'partSlots'>>;
 
 export interface WasmOptions {
   /** What the per-CPU address cast adds: this_cpu_off of the CPU that runs. */
@@ -85,7 +87,7 @@ export class WasmEngine {
     source: WasmSource,
     handle: number,
     addresses: readonly GuestAddress[],
-    options: { readonly raw?: boolean; readonly verified?: boolean } = {},
+    options: WasmLoadOptions = {},
   ): WasmProgram {
     const raw = options.raw ?? false;
     const { bytes, gates } = translateProgram(this.#state.environment, source, {
@@ -93,6 +95,7 @@ export class WasmEngine {
       addresses,
       raw,
       verified: options.verified ?? false,
+      partSlots: options.partSlots,
     });
     const module = new WebAssembly.Module(bytes as BufferSource);
     let program: WasmProgram | null = null;

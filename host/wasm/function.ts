@@ -2,7 +2,7 @@ import { INSN_SIZE } from '../../assembly/isa.js';
 import { CodeWriter } from './code-writer.js';
 import { nodesInLoops, orderOf } from './dominators.js';
 import * as E from './environment.js';
-import { basicBlocks, type Blocks, type FlowNode } from './flow-graph.js';
+import { basicBlocks, type FlowNode } from './flow-graph.js';
 import { FunctionCode, type ProgramCode } from './function-code.js';
 import * as W from './opcodes.js';
 import { CONTEXT, Provenance, provenance } from './provenance.js';
@@ -38,13 +38,14 @@ export function translateFunction(
   func: number,
   end: number,
   firstPart: number,
+  partSlots = PART_SLOTS,
 ): TranslatedFunction {
   const { start } = code.functions[func];
   const blocks = basicBlocks(code.insns, start, end);
   const atStart = new Provenance();
   if (code.verified && func === 0) atStart.set(1, CONTEXT);
   const pointers = provenance(code.insns, blocks.nodes, atStart);
-  if (end - start <= PART_SLOTS) {
+  if (end - start <= partSlots) {
     const nodes = [
       ...blocks.nodes,
       { kind: 'code' as const, start, end: start, edges: [{ to: 0, label: -1 }] },
@@ -62,7 +63,7 @@ export function translateFunction(
     );
     return { main, parts: [] };
   }
-  const { parts, entry } = partsOf(blocks as Blocks, PART_SLOTS);
+  const { parts, entry } = partsOf(blocks, partSlots);
   return {
     main: driver(code, entry, parts.length, firstPart),
     parts: parts.map((part) => partBody(code, func, pointers, part)),

@@ -24,6 +24,8 @@ export interface TranslationOptions {
   readonly raw: boolean;
   /** A verifier proved every plain access: those through R10 and the context are not checked. */
   readonly verified: boolean;
+  /** Slots from which on a function is translated in parts, each a function of the module. */
+  readonly partSlots?: number;
 }
 
 /**
@@ -110,7 +112,13 @@ export function translateProgram(
   functions.forEach((_, index) => {
     // Without a verifier a function may jump anywhere in the program.
     const end = raw ? slots : (functions[index + 1]?.start ?? slots);
-    const made = translateFunction(code, index, end, FIRST_FUNCTION + functions.length + parts.length);
+    const made = translateFunction(
+      code,
+      index,
+      end,
+      FIRST_FUNCTION + functions.length + parts.length,
+      options.partSlots,
+    );
     mains.push(made.main);
     parts.push(...made.parts);
   });
