@@ -119,8 +119,15 @@ export function addExit(p: usize, cleanup: usize, sitesBefore: u32): usize {
   return appendSite(p, (sitesBefore << 2) | KIND_FIXED, distance, JMP, siteSize(KIND_FIXED, rel, shortRange));
 }
 
+/** Sites a branch that can be short leads over at most. */
+let longestSpan: u32 = 0;
+/** The first site whose size the last pass changed: siteCount when none. */
+let firstChanged: u32 = 0;
+
 /** Turns targets into distances in the template, once all slot ends are known. */
 export function resolveSites(): void {
+  longestSpan = 0;
+  firstChanged = 0;
   const end = sites + siteCount * JIT_SITE_SIZE;
   for (let site = sites; site < end; site += JIT_SITE_SIZE) {
     if (load<i32>(site + JIT_SITE_DISTANCE) !== UNRESOLVED) continue;
@@ -133,22 +140,52 @@ export function resolveSites(): void {
     }
     const kind = load<u32>(site + JIT_SITE_OPCODE) === JMP ? KIND_JUMP : KIND_COND;
     store<u32>(site + JIT_SITE_TARGET, (before << 2) | kind);
-    store<i32>(site + JIT_SITE_DISTANCE, load<i32>(ends + (t << 3)) - load<i32>(ends + (i << 3)));
+    const distance = load<i32>(ends + (t << 3)) - load<i32>(ends + (i << 3));
+    store<i32>(site + JIT_SITE_DISTANCE, distance);
+    const span = before - <u32>(site - sites) / JIT_SITE_SIZE - 1;
+    // Backwards the span is a huge number.
+    if (span > longestSpan && t >= i && distance - SITE_ROOM * <i32>span < 128) longestSpan = span;
   }
 }
 
-/** One sizing pass; the length of the code is that of the template minus the last element of `saved`. */
+/**
+ * One sizing pass; the length of the code is that of the template minus the last element of `saved`. What lies before
+ * the changes of the last pass, and too far for its branches to lead over them, stays as it is. A branch backwards
+ * sees new values at its target, but those only differ behind the first site that changes now.
+ */
 export function sizingPass(padding: bool): void {
-  if (padding) {
-    paddedPass();
-    return;
-  }
+  const first = firstChanged > longestSpan ? firstChanged - longestSpan : 0;
+  const site = sites + <usize>first * JIT_SITE_SIZE;
+  const at = saved + ((<usize>first) << 2);
+  if (padding) paddedPass(site, at);
+  else unpaddedPass(site, at);
+}
+
+function noteChange(at: usize): void {
+  firstChanged = (<u32>(at - saved)) >> 2;
+}
+
+function unpaddedPass(first: usize, firstAt: usize): void {
   const range = shortRange;
   const values = saved;
   const end = sites + siteCount * JIT_SITE_SIZE;
-  let at = saved;
-  let before = 0;
-  for (let site = sites; site < end; site += JIT_SITE_SIZE) {
+  let at = firstAt;
+  let before = load<i32>(at);
+  let site = first;
+  // Up to the first change nothing needs to be stored.
+  for (; site < end; site += JIT_SITE_SIZE) {
+    const target = load<u32>(site + JIT_SITE_TARGET);
+    const old = load<i32>(at, 4);
+    const rel = load<i32>(site + JIT_SITE_DISTANCE) - load<i32>(values + (target & ~3)) + old;
+    before += SITE_ROOM - siteSize(target & 3, rel, range);
+    if (before !== old) {
+      before -= SITE_ROOM - siteSize(target & 3, rel, range);
+      break;
+    }
+    at += 4;
+  }
+  noteChange(at);
+  for (; site < end; site += JIT_SITE_SIZE) {
     const target = load<u32>(site + JIT_SITE_TARGET);
     const rel = load<i32>(site + JIT_SITE_DISTANCE) - load<i32>(values + (target & ~3)) + load<i32>(at, 4);
     before += SITE_ROOM - siteSize(target & 3, rel, range);
@@ -162,17 +199,24 @@ function siteRel(site: usize, at: usize): i32 {
   return load<i32>(site + JIT_SITE_DISTANCE) - target + load<i32>(at, 4);
 }
 
-function paddedPass(): void {
+function paddedPass(first: usize, firstAt: usize): void {
   const end = sites + siteCount * JIT_SITE_SIZE;
-  let at = saved;
-  let before = 0;
-  for (let site = sites; site < end; site += JIT_SITE_SIZE) {
+  let at = firstAt;
+  let before = load<i32>(at);
+  let unchanged = true;
+  for (let site = first; site < end; site += JIT_SITE_SIZE) {
     const kind = load<u32>(site + JIT_SITE_TARGET) & 3;
     const size = siteSize(kind, siteRel(site, at), shortRange);
-    before += SITE_ROOM - paddedSize(site, size, SITE_ROOM - load<i32>(at, 4) + before);
+    const old = load<i32>(at, 4);
+    before += SITE_ROOM - paddedSize(site, size, SITE_ROOM - old + before);
+    if (unchanged && before !== old) {
+      unchanged = false;
+      noteChange(at);
+    }
     at += 4;
     store<i32>(at, before);
   }
+  if (unchanged) noteChange(at);
 }
 
 /** With padding a jump that could shrink keeps the size it had, `previous`; sizes no such form has are an error. */
