@@ -36,6 +36,7 @@ export {
 } from './verifier/bounds';
 export { branchPredict, branchRefine } from './verifier/branch';
 export { liveMarkRead, recordEqual, scalarWithin } from './verifier/compare';
+export { frameConnect, frameCopy, frameForgetPrecision, framePreciseRead } from './verifier/frame';
 export { verifierTnumAdd, verifierTnumSub } from './verifier/pointer';
 export {
   interpDepth,

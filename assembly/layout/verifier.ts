@@ -25,6 +25,8 @@ export const REG_S32MAX = 52;
 export const REG_U32MIN = 56;
 export const REG_U32MAX = 60;
 export const REG_TYPE = 64;
+/** RegType.SCALAR. */
+export const TYPE_SCALAR = 1;
 /** Fixed offset of a pointer, or the distance to the linked scalar. */
 export const REG_OFF = 68;
 export const REG_ID = 72;

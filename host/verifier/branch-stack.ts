@@ -8,7 +8,9 @@ const MAX_PENDING = 8192;
 /** Queues a copy of the current state, to be explored from `insn`. */
 export function pushBranch(env: Env, insn: InsnIndex, previous: InsnIndex): State {
   const state = env.frames.copyState(env.state);
-  env.stack.push({ state, insn, previous, speculative: false });
+  state.nextInsn = insn;
+  state.previousInsn = previous;
+  env.stack.push(state);
   if (env.stack.length > MAX_PENDING) {
     env.fail(
       env.legacy ? Errno.EFAULT : Errno.E2BIG,

@@ -41,22 +41,6 @@ export class Code {
   }
 }
 
-/** A state waiting to be explored. */
-export interface Pending {
-  readonly state: State;
-  readonly insn: InsnIndex;
-  readonly previous: InsnIndex;
-  /** Log lines at the time it was queued are kept; only speculative paths take them back. */
-  readonly speculative: boolean;
-}
-
-/** A state that was stored at an instruction. */
-export interface Explored {
-  readonly state: State;
-  hits: number;
-  misses: number;
-}
-
 /** What one verification works on, shared by all its parts. */
 export class Env {
   readonly mem: VerifierMemory;
@@ -73,8 +57,10 @@ export class Env {
   readonly gpl: boolean;
   /** Maps of the program, then inner maps met on the way; map registers hold an index into this. */
   readonly maps: LoadedMap[];
-  readonly stack: Pending[] = [];
-  readonly explored = new Map<InsnIndex, Explored[]>();
+  /** States waiting to be explored. */
+  readonly stack: State[] = [];
+  /** Stored states: as many buckets as there are instructions, by instruction and call site. */
+  readonly explored: (State[] | undefined)[];
   readonly stackDepth: Int32Array;
   /** Subprograms verified on their own, and those that calls asked for. */
   readonly calledGlobals = new Set<number>();
@@ -138,6 +124,7 @@ export class Env {
     this.code = new Code(program.insns);
     this.count = program.count;
     this.aux = new InsnAux(program.count);
+    this.explored = new Array<State[] | undefined>(program.count).fill(undefined);
     this.log = new Log(options.logLevel ?? 0, options.logSize, program.log);
     this.privileged = options.privileged ?? true;
     this.sleepable = (spec.flags & 16) !== 0;

@@ -4,7 +4,7 @@ import type { Env } from './env.js';
 import { LOG_LEVEL2 } from './log.js';
 import { frameText } from './log-text.js';
 import { SLOT_BYTES, type Wanted } from './wanted.js';
-import { W_LIVE, W_PRECISE, isRead } from './registers.js';
+import { W_PRECISE } from './registers.js';
 import {
   type HistoryEntry,
   type LinkedPlace,
@@ -200,58 +200,38 @@ export function markPrecise(env: Env, regno: number): void {
   walk(env, wanted);
 }
 
-/** Calls `visit` for each scalar that a proved state read and needed exactly. */
-function forEachPrecise(env: Env, frame: number, visit: (slot: number, reg: number) => void): void {
-  const { regs, mem } = env;
-  const needed = (place: number): boolean =>
-    regs.isScalar(place) && regs.get(place, W_PRECISE) !== 0 && isRead(regs.get(place, W_LIVE));
-  for (let i = 0; i < 10; i++) if (needed(regAddress(frame, i))) visit(-1, i);
-  const slots = env.frames.slots(frame);
-  for (let i = 0; i < slots; i++) {
-    if (mem.bytes[kindAddress(frame, i, 7)] === SLOT_SPILL && needed(slotAddress(frame, i))) visit(i, -1);
-  }
+/** Places that `framePreciseRead` answers from this one on are slots. */
+const FIRST_SLOT = 16;
+
+function addPlace(wanted: Wanted, depth: number, place: number): void {
+  if (place >= FIRST_SLOT) wanted.addSlot(depth, place - FIRST_SLOT);
+  else wanted.regs[depth] |= 1 << place;
 }
+
+const placeName = (place: number): string =>
+  place >= FIRST_SLOT ? `fp-${(place - FIRST_SLOT + 1) * SLOT_BYTES}` : `r${place}`;
 
 /** A path met a state that was proved with precise scalars: those of this path are precise too. */
 export function propagatePrecision(env: Env, old: State): void {
   if (!env.privileged) return;
-  const top = env.state.frames.length - 1;
-  const all = env.wanted;
-  all.clear(top);
+  const { wanted, log } = env;
+  const { domain } = env.mem;
+  wanted.clear(env.state.frames.length - 1);
   for (let depth = old.frames.length - 1; depth >= 0; depth--) {
-    const names: string[] = [];
-    forEachPrecise(env, old.frames[depth], (slot, reg) => {
-      const wanted = all;
+    const frame = old.frames[depth];
+    let names = '';
+    for (let at = domain.framePreciseRead(frame, 0); at >= 0; at = domain.framePreciseRead(frame, at + 1)) {
       if (env.legacy) wanted.clear(depth);
-      if (slot >= 0) wanted.addSlot(depth, slot);
-      else wanted.regs[depth] |= 1 << reg;
-      const name = slot >= 0 ? `fp-${(slot + 1) * SLOT_BYTES}` : `r${reg}`;
-      names.push(name);
-      if (!env.legacy) return;
+      addPlace(wanted, depth, at);
+      if (log.verbose) names += `${names === '' ? '' : ','}${placeName(at)}`;
+      if (!env.legacy) continue;
       // Linux 6.1 walks back for one place at a time.
-      if (env.log.verbose) env.log.line(`frame ${depth}: propagating ${name}`, env.insn, LOG_LEVEL2);
+      if (log.verbose) log.line(`frame ${depth}: propagating ${placeName(at)}`, env.insn, LOG_LEVEL2);
       walk(env, wanted);
-    });
-    if (!env.legacy && env.log.verbose && names.length > 0) {
-      env.log.line(`frame ${depth}: propagating ${names.join(',')}`, env.insn, LOG_LEVEL2);
+    }
+    if (!env.legacy && names !== '') {
+      log.line(`frame ${depth}: propagating ${names}`, env.insn, LOG_LEVEL2);
     }
   }
-  if (!env.legacy && !all.empty) walk(env, all);
-}
-
-/** Whoever needs precision in the state just stored has to ask for it anew. */
-export function forgetPrecision(env: Env, state: State): void {
-  const { regs, mem } = env;
-  for (const frame of state.frames) {
-    for (let i = 0; i < 10; i++) {
-      const reg = regAddress(frame, i);
-      if (regs.isScalar(reg)) regs.set(reg, W_PRECISE, 0);
-    }
-    const slots = env.frames.slots(frame);
-    for (let i = 0; i < slots; i++) {
-      if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL) continue;
-      const place = slotAddress(frame, i);
-      if (regs.isScalar(place)) regs.set(place, W_PRECISE, 0);
-    }
-  }
+  if (!env.legacy && !wanted.empty) walk(env, wanted);
 }

@@ -11,9 +11,9 @@ import { loopEntryOf, updateLoopEntry } from './branch-stack.js';
 import { callsCallback } from './call/callback-kinds.js';
 import { isIterNext, iterIsActive, iterDepthsDiffer } from './call/iterators.js';
 import { Exactness, mayLoop, statesEqual } from './compare-states.js';
-import type { Env, Explored } from './env.js';
+import type { Env } from './env.js';
 import { frameText } from './log-text.js';
-import { forgetPrecision, propagatePrecision, pushHistory } from './precision.js';
+import { propagatePrecision, pushHistory } from './precision.js';
 import { W_LIVE } from './registers.js';
 import { type State, kindAddress, regAddress, slotAddress } from './state.js';
 import { Errno, VerifierError } from './verifier-error.js';
@@ -31,9 +31,12 @@ const MAY_GOTO = 0xe5;
 
 function sameCallsites(env: Env, a: State, b: State): boolean {
   if (a.frames.length !== b.frames.length) return false;
-  return a.frames.every(
-    (frame, i) => env.frames.get(frame, FRAME_CALLSITE) === env.frames.get(b.frames[i], FRAME_CALLSITE),
-  );
+  const w = env.mem.words;
+  for (let depth = 0; depth < a.frames.length; depth++) {
+    if (w[(a.frames[depth] + FRAME_CALLSITE) >> 2] !== w[(b.frames[depth] + FRAME_CALLSITE) >> 2])
+      return false;
+  }
+  return true;
 }
 
 /** A proved state keeps only what it read: the rest never mattered. */
@@ -133,14 +136,16 @@ function meetLoop(env: Env, old: State): 'hit' | 'miss' {
   return 'miss';
 }
 
-function remember(env: Env, list: Explored[]): void {
+function remember(env: Env, list: State[]): void {
   const { state, frames } = env;
   env.totalStates++;
   env.liveStates++;
   if (env.liveStates > env.peakStates) env.peakStates = env.liveStates;
   env.previousJumps = env.jumps;
   env.previousProcessed = env.processed;
-  if (env.privileged) forgetPrecision(env, state);
+  if (env.privileged) {
+    for (let i = 0; i < state.frames.length; i++) env.mem.domain.frameForgetPrecision(state.frames[i]);
+  }
   const stored = frames.copyState(state);
   stored.insn = env.insn;
   stored.branches = 1;
@@ -152,28 +157,15 @@ function remember(env: Env, list: Explored[]): void {
   state.loopEntry = null;
   env.historyEntry = null;
   env.justStored = true;
-  list.push({ state: stored, hits: 0, misses: 0 });
+  list.push(stored);
   connect(env, state, stored);
 }
 
 /** Marks of the current path go to the stored state from now on. */
 function connect(env: Env, state: State, stored: State): void {
-  const w = env.mem.words;
   const top = state.frames.length - 1;
   for (let depth = 0; depth <= top; depth++) {
-    const frame = state.frames[depth];
-    const parent = stored.frames[depth];
-    for (let i = 0; i < 10; i++) {
-      const reg = regAddress(frame, i);
-      if (depth === top || i >= 6) w[(reg + REG_PARENT) >> 2] = regAddress(parent, i);
-      w[(reg + REG_LIVE) >> 2] = 0;
-    }
-    const slots = env.frames.slots(frame);
-    for (let i = 0; i < slots; i++) {
-      const place = slotAddress(frame, i);
-      w[(place + REG_PARENT) >> 2] = slotAddress(parent, i);
-      w[(place + REG_LIVE) >> 2] = 0;
-    }
+    env.mem.domain.frameConnect(state.frames[depth], stored.frames[depth], depth === top ? 1 : 0);
   }
 }
 
@@ -190,38 +182,39 @@ export function isStateVisited(env: Env): boolean {
   if (env.jumps - env.previousJumps >= MIN_JUMPS && env.processed - env.previousProcessed >= MIN_INSNS) {
     add = true;
   }
-  for (const one of list) {
-    if (one.state.insn !== insn || one.state.branches > 0) continue;
-    if (!sameCallsites(env, one.state, state)) continue;
-    if (!inOpenLoop(one.state)) clean(env, one.state);
+  for (let i = 0; i < list.length; i++) {
+    const one = list[i];
+    if (one.insn !== insn || one.branches > 0) continue;
+    if (!sameCallsites(env, one, state)) continue;
+    if (!inOpenLoop(one)) clean(env, one);
   }
   let stored = 0;
   for (let i = 0; i < list.length; i++) {
     const one = list[i];
     // The bucket's length counts, whichever instruction its states are of.
     stored++;
-    if (one.state.insn !== insn) continue;
-    if (one.state.branches > 0) {
-      if (meetLoop(env, one.state) === 'hit') return hit(env, one);
+    if (one.insn !== insn) continue;
+    if (one.branches > 0) {
+      if (meetLoop(env, one) === 'hit') return hit(env, one);
       const early =
         env.jumps - env.previousJumps < LOOP_JUMPS && env.processed - env.previousProcessed < LOOP_INSNS;
       if (!(forced && !env.legacy) && early) add = false;
     } else {
-      const open = inOpenLoop(one.state);
+      const open = inOpenLoop(one);
       const how = open ? Exactness.RANGE_WITHIN : Exactness.NOT_EXACT;
-      if (statesEqual(env, one.state, state, how)) {
-        const entry = loopEntryOf(one.state);
+      if (statesEqual(env, one, state, how)) {
+        const entry = loopEntryOf(one);
         if (open && entry !== null) updateLoopEntry(state, entry);
         return hit(env, one);
       }
     }
     if (!add) continue;
     one.misses++;
-    const allowed = env.program.forceCheckpoint[insn] !== 0 && one.state.branches > 0 ? LOOP_MISSES : MISSES;
+    const allowed = env.program.forceCheckpoint[insn] !== 0 && one.branches > 0 ? LOOP_MISSES : MISSES;
     if (one.misses > one.hits * allowed + allowed) {
       list.splice(i--, 1);
       env.liveStates--;
-      env.dropped.push(one.state);
+      env.dropped.push(one);
     }
   }
   if (stored > env.maxStatesPerInsn) env.maxStatesPerInsn = stored;
@@ -232,11 +225,11 @@ export function isStateVisited(env: Env): boolean {
   return false;
 }
 
-function hit(env: Env, one: Explored): boolean {
+function hit(env: Env, one: State): boolean {
   one.hits++;
-  propagateLiveness(env, one.state);
+  propagateLiveness(env, one);
   if (env.program.jumpPoint[env.insn] !== 0) pushHistory(env, -1, 0, null);
-  propagatePrecision(env, one.state);
+  propagatePrecision(env, one);
   return true;
 }
 
@@ -251,13 +244,8 @@ function freeDropped(env: Env): void {
   env.dropped = kept;
 }
 
-/** States are kept in as many buckets as there are instructions, by instruction and call site. */
-function listAt(env: Env, insn: InsnIndex, site: number): Explored[] {
+/** The bucket of an instruction and a call site. */
+function listAt(env: Env, insn: InsnIndex, site: number): State[] {
   const bucket = ((insn ^ site) >>> 0) % env.count;
-  let list = env.explored.get(bucket);
-  if (list === undefined) {
-    list = [];
-    env.explored.set(bucket, list);
-  }
-  return list;
+  return (env.explored[bucket] ??= []);
 }

@@ -67,12 +67,12 @@ function printSafe(env: Env, from: InsnIndex, jumped: boolean): void {
 function nextPath(env: Env): boolean {
   const old = env.state;
   finishPath(old);
-  env.frames.freeState(old);
-  const pending = env.stack.pop();
-  if (pending === undefined) return false;
-  env.enter(pending.state);
-  env.insn = pending.insn;
-  env.previous = pending.previous;
+  env.frames.recycle(old);
+  const state = env.stack.pop();
+  if (state === undefined) return false;
+  env.enter(state);
+  env.insn = state.nextInsn;
+  env.previous = state.previousInsn;
   return true;
 }
 
@@ -127,9 +127,14 @@ function explore(env: Env): void {
 export const STEP_END = -1;
 
 function clearExplored(env: Env): void {
-  for (const list of env.explored.values()) for (const one of list) env.frames.freeState(one.state);
-  env.explored.clear();
-  for (const pending of env.stack) env.frames.freeState(pending.state);
+  const { explored } = env;
+  for (let bucket = 0; bucket < explored.length; bucket++) {
+    const list = explored[bucket];
+    if (list === undefined) continue;
+    for (const state of list) env.frames.recycle(state);
+    explored[bucket] = undefined;
+  }
+  for (const state of env.stack) env.frames.recycle(state);
   env.stack.length = 0;
   for (const state of env.dropped) env.frames.freeState(state);
   env.dropped = [];

@@ -51,6 +51,10 @@ export interface LinkedPlace {
 
 export const MAIN_CALLSITE = -1;
 const ROOMS = [0, 2, 4, 8, 16, 32, 64, 128];
+const NO_REFERENCES: readonly Reference[] = [];
+/** States to use again, of this verification or an earlier one: they live long, and making them anew costs the collector. */
+const POOLED = 16_384;
+const pool: State[] = [];
 
 /** Everything known at one point of a path: frames in linear memory, the rest here. */
 export class State {
@@ -64,7 +68,7 @@ export class State {
   /** Latest step noted since the state's start; copies of a state share what came before. */
   history: HistoryEntry | null = null;
   historyLength = 0;
-  references: Reference[] = [];
+  references: readonly Reference[] = NO_REFERENCES;
   lock: HeldLock | null = null;
   rcuDepth = 0;
   preemptDepth = 0;
@@ -76,6 +80,12 @@ export class State {
   callbackUnroll = 0;
   usedAsLoopEntry = false;
   freed = false;
+  /** Of a queued state: where it goes on, and the instruction it comes from. */
+  nextInsn: InsnIndex = 0;
+  previousInsn: InsnIndex = -1;
+  /** Of a stored state: how often it proved a path, and how often not. */
+  hits = 0;
+  misses = 0;
 
   get frame(): HostAddress {
     return this.frames[this.frames.length - 1];
@@ -121,7 +131,7 @@ export class Frames {
   copy(frame: HostAddress): HostAddress {
     const room = this.get(frame, FRAME_ROOM);
     const to = this.mem.alloc(FRAME_STACK + room * SLOT_SIZE);
-    this.mem.copy(to, frame, FRAME_STACK + this.slots(frame) * SLOT_SIZE);
+    this.mem.domain.frameCopy(to, frame);
     return to;
   }
 
@@ -160,8 +170,13 @@ export class Frames {
 
   /** A copy of a state: own frames, all else shared. */
   copyState(from: State): State {
-    const to = new State();
-    to.frames = from.frames.map((frame) => this.copy(frame));
+    const to = pool.pop() ?? new State();
+    for (let depth = 0; depth < from.frames.length; depth++) to.frames.push(this.copy(from.frames[depth]));
+    to.branches = 0;
+    to.usedAsLoopEntry = false;
+    to.freed = false;
+    to.hits = 0;
+    to.misses = 0;
     to.parent = from.parent;
     to.insn = from.insn;
     to.firstInsn = from.firstInsn;
@@ -185,6 +200,19 @@ export class Frames {
     if (state.freed) return;
     for (const frame of state.frames) this.free(frame);
     state.freed = true;
+  }
+
+  /** Frees a state that no other refers to. */
+  recycle(state: State): void {
+    this.freeState(state);
+    if (pool.length >= POOLED) return;
+    state.frames.length = 0;
+    state.parent = null;
+    state.history = null;
+    state.loopEntry = null;
+    state.lock = null;
+    state.references = NO_REFERENCES;
+    pool.push(state);
   }
 }
 

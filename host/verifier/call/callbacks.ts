@@ -91,12 +91,9 @@ function pushAsync(env: Env, kind: CallbackKind, subprogram: number, meta: CallM
   const frame = enterFrame(env, state, subprogram, -1);
   state.branches = 1;
   state.inSleepable = kind === 'wq';
-  env.stack.push({
-    state,
-    insn: env.program.subprograms[subprogram].start,
-    previous: env.insn,
-    speculative: false,
-  });
+  state.nextInsn = env.program.subprograms[subprogram].start;
+  state.previousInsn = env.insn;
+  env.stack.push(state);
   if (env.stack.length > 8192) {
     env.fail(
       env.legacy ? Errno.EFAULT : Errno.E2BIG,
