@@ -101,7 +101,8 @@ export function checkLayout(pass: Prepass, starts: readonly number[]): Traits[] 
       const isHelper = code === CALL && stream.src[at] === 0;
       if (isHelper && stream.imm[at] === HELPER_TAIL_CALL) traits.hasTailCall = true;
       if (isPacketLoad(code)) traits.hasLdAbs = true;
-      const target = stream.target[at];
+      // Opcode 0xf0 has no meaning; it is refused later, for what it is.
+      const target = (code & 0xf0) === 0xf0 ? at + 1 + stream.off[at] : stream.target[at];
       if (isBranch(code) && (target < start || target >= end)) {
         pass.fail(Errno.EINVAL, `jump out of range from insn ${at} to ${target}`, at);
       }
