@@ -255,7 +255,11 @@ export class WasmEngine {
     const state = this.#state;
     const read = (address: GuestAddress, size: 4 | 8): bigint => {
       const fault = faultAt(this.#memory, address, { size, access: 'read', alsoReads: false });
-      if (fault) throw new OopsSignal({ ...fault, ip: BigInt(slot), program: program.handle });
+      if (fault) {
+        // The instruction that faults does not count.
+        state.fuel++;
+        throw new OopsSignal({ ...fault, ip: BigInt(slot), program: program.handle });
+      }
       return this.#memory.readUint(address, size);
     };
     if (index >= read(BigInt.asUintN(64, array + BigInt(offMapMaxEntries)), 4)) return -1;
