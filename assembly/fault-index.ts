@@ -8,6 +8,7 @@ import { kallsymsDrop, kallsymsFind, kallsymsLatch, kallsymsMake } from './kalls
 import { latchErase, latchFirst, latchRoot, latchSecond } from './latch';
 import { EXTABLE_ENTRY_SIZE, EXTABLE_FIXUP, EXTABLE_INSN, FIXUP_NO_REGISTER } from './layout/extable';
 import {
+  BLOCK_FIRST,
   BLOCK_INSNS,
   BLOCK_NODE,
   FAULT_MISS,
@@ -133,6 +134,7 @@ export function faultIndexAdd(
       return INDEX_NO_MEMORY;
     }
     store<u32>(block + BLOCK_NODE, <u32>node);
+    store<u32>(block + BLOCK_FIRST, first);
     memory.fill(block + BLOCK_INSNS, <u8>FAULT_NO_INSN, (<usize>entries) << 2);
     store<u32>(node + KSYM_IDS, first);
   }
@@ -195,12 +197,15 @@ export function faultIndexNode(id: u32): usize {
   return id - load<u32>(node + KSYM_IDS) < load<u32>(node + KSYM_ENTRIES) ? node : 0;
 }
 
+/** Index, in the table of its function, of an entry id that is somebody's. */
+export function faultIndexPosition(id: u32): u32 {
+  return id - load<u32>(idsOwner(id) + BLOCK_FIRST);
+}
+
 /** Address of the BPF instruction (u32) of an entry id that is somebody's. */
 export function faultIndexInsn(id: u32): usize {
   const block = idsOwner(id);
-  return (
-    block + BLOCK_INSNS + ((<usize>(id - load<u32>(<usize>load<u32>(block + BLOCK_NODE) + KSYM_IDS))) << 2)
-  );
+  return block + BLOCK_INSNS + ((<usize>(id - load<u32>(block + BLOCK_FIRST))) << 2);
 }
 
 /** Linear address of the exception entry of an id that is somebody's. */

@@ -37,9 +37,10 @@ export const WINDOW_LEAVES = 1 << (WINDOW_SHIFT - LEAF_SHIFT);
 
 // Entry block of an image: what an id leads to. Owner words of free ids have bit 0 set.
 //
-//   +0 node u32 (layout/kallsyms.ts)   +4 BPF instruction u32 of each entry, FAULT_NO_INSN = not known
+//   +0 node u32 (layout/kallsyms.ts)   +4 first id u32   +8 BPF instruction u32 of each entry, FAULT_NO_INSN = not known
 export const BLOCK_NODE = 0;
-export const BLOCK_INSNS = 4;
+export const BLOCK_FIRST = 4;
+export const BLOCK_INSNS = 8;
 export const FAULT_NO_INSN = 0xffffffff;
 /** Entries per owner word: an image's ids start at a multiple of this. */
 export const IDS_PER_OWNER = 4;

@@ -2,7 +2,9 @@
 // noted as the fault that ends the run.
 import { extableSearch } from '../extable';
 import { faultProgram } from '../fault';
+import { faultIndexPosition } from '../fault-index';
 import { faultLogPush } from '../fault-log';
+import { detailCell, faultMapLookup } from '../fault-map';
 import { CPU_BP, CPU_SP } from '../layout/cpu';
 import {
   EXTABLE_ENTRY_SIZE,
@@ -11,6 +13,12 @@ import {
   FIXUP_NO_REGISTER,
   FIXUP_REGISTER_SHIFT,
 } from '../layout/extable';
+import {
+  DETAIL_LENGTH_MASK,
+  DETAIL_NO_REGISTER,
+  DETAIL_REGISTER_SHIFT,
+  FAULT_MISS,
+} from '../layout/fault-map';
 import { FAULT_KIND_GP, FAULT_KIND_GUARD, FAULT_KIND_PF, FAULT_NONE } from '../layout/fault-log';
 import { KSYM_ENTRIES, KSYM_TABLE, KSYM_TABLE_GUEST } from '../layout/kallsyms';
 import { PF_FETCH, PF_PRESENT, RIGHT_GATE, VECTOR_GP, VECTOR_PF, VECTOR_SS } from '../layout/mmu';
@@ -72,20 +80,39 @@ function unrepaired(u: usize): usize {
 export function repair(u: usize): usize {
   const ip = load<u64>(u, U_IP);
   if (smap && faultVector === VECTOR_PF && isUserAddress(faultAddress)) return unrepaired(u);
-  // fixupException in two steps: the log wants the entry's index in the table of its function.
-  const node = faultProgram(ip);
-  if (node === 0) return unrepaired(u);
-  const table = <usize>load<u32>(node + KSYM_TABLE);
-  const entry = extableSearch(table, load<u64>(node + KSYM_TABLE_GUEST), load<u32>(node + KSYM_ENTRIES), ip);
-  if (entry === 0) return unrepaired(u);
-  const fixup = load<u32>(entry + EXTABLE_FIXUP);
-  const register = fixup >> FIXUP_REGISTER_SHIFT;
-  const length = fixup & FIXUP_LENGTH_MASK;
-  const zeroes = register !== FIXUP_NO_REGISTER && register <= <u32>CPU_SP;
-  if (zeroes) store<u64>(REGS + register, 0);
-  const index = <u32>(entry - table) / EXTABLE_ENTRY_SIZE;
+  let register: u32;
+  let length: u32;
+  let index: u32;
+  const id = faultMapLookup(ip);
+  if (id !== FAULT_MISS) {
+    const detail = <u32>load<u8>(detailCell);
+    length = detail & DETAIL_LENGTH_MASK;
+    register =
+      detail >> DETAIL_REGISTER_SHIFT === DETAIL_NO_REGISTER
+        ? FAULT_NONE
+        : (detail >> DETAIL_REGISTER_SHIFT) << 3;
+    index = faultIndexPosition(id);
+  } else {
+    // Not in the map: fixupException in two steps, as the log wants the entry's index in the table of its function.
+    const node = faultProgram(ip);
+    if (node === 0) return unrepaired(u);
+    const table = <usize>load<u32>(node + KSYM_TABLE);
+    const entry = extableSearch(
+      table,
+      load<u64>(node + KSYM_TABLE_GUEST),
+      load<u32>(node + KSYM_ENTRIES),
+      ip,
+    );
+    if (entry === 0) return unrepaired(u);
+    const fixup = load<u32>(entry + EXTABLE_FIXUP);
+    length = fixup & FIXUP_LENGTH_MASK;
+    register = fixup >> FIXUP_REGISTER_SHIFT;
+    if (register === FIXUP_NO_REGISTER || register > <u32>CPU_SP) register = FAULT_NONE;
+    index = <u32>(entry - table) / EXTABLE_ENTRY_SIZE;
+  }
+  if (register !== FAULT_NONE) store<u64>(REGS + register, 0);
   const kind: u32 = faultVector === VECTOR_PF ? FAULT_KIND_PF : FAULT_KIND_GP;
-  faultLogPush(ip, faultAddress, kind, zeroes ? register : FAULT_NONE, index, length);
+  faultLogPush(ip, faultAddress, kind, register, index, length);
   if (length === load<u8>(u, U_LEN)) return u + UOP;
   const next = codeLookup(ip + length);
   if (next === 0) setExitFault(VECTOR_PF, ip + length, PF_FETCH);

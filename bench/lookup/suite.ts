@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Suite } from '../main.js';
 import type { BenchRow } from '../ratio.js';
 import type { Size } from './load.js';
+import { faultRow } from './fault.js';
 import { Native } from './native.js';
 import { sizeName, type Job, type Report } from './one-size.js';
 import { PEERS } from './peers.js';
@@ -66,4 +67,5 @@ export const rows: Suite['rows'] = async function* ({ quick, progress }) {
     };
     yield* measured(job, progress);
   }
+  yield await faultRow(quick ? 3 : 9, progress);
 };

@@ -1,7 +1,10 @@
 import { EXTABLE_DATA, EXTABLE_ENTRY_SIZE, EXTABLE_FIXUP } from '../../assembly/layout/extable.js';
+import { INDEX_OK, INDEX_OVERLAP } from '../../assembly/layout/fault-map.js';
 import {
   KSYM_BAD_RANGE,
   KSYM_FLAG_PROGRAM,
+  KSYM_IDS,
+  KSYM_NO_IDS,
   KSYM_NO_MEMORY,
   KSYM_OVERLAP,
   KSYM_REMOVED,
@@ -36,7 +39,7 @@ export interface FoundEntry {
 
 const hex = (address: GuestAddress): string => `0x${address.toString(16)}`;
 
-/** The latch tree of JIT-compiled text in one core. */
+/** The latch tree of JIT-compiled text in one core, and the fault map beside it. */
 export class KsymTree {
   constructor(readonly core: Core) {}
 
@@ -47,9 +50,17 @@ export class KsymTree {
   /** Registers a symbol and answers its node. Errors: KALLSYMS_OVERLAP, KALLSYMS_RANGE, LIMIT_MEMORY. */
   insert(record: KsymRecord): HostAddress {
     const { start, last, table, tableLinear, entries, program, func } = record;
+    const { exports } = this.core;
+    let node = 0;
+    if (record.isProgram && entries > 0) {
+      const answer = exports.faultIndexAdd(start, last, table, tableLinear, entries, program, func);
+      if (answer === INDEX_OK) return exports.kallsymsFind(start) >>> 0;
+      if (answer === INDEX_OVERLAP) node = KSYM_OVERLAP;
+    }
+    // A symbol without entries, or with a table that the fault map cannot hold: the tree alone knows it.
     const flags = record.isProgram ? KSYM_FLAG_PROGRAM : 0;
-    const node =
-      this.core.exports.kallsymsInsert(start, last, table, tableLinear, entries, program, func, flags) >>> 0;
+    if (node === 0)
+      node = exports.kallsymsInsert(start, last, table, tableLinear, entries, program, func, flags) >>> 0;
     if (node === KSYM_OVERLAP)
       throw new KallsymsError(
         'KALLSYMS_OVERLAP',
@@ -69,7 +80,11 @@ export class KsymTree {
 
   /** Removes the symbol that starts at `start`. Errors: KALLSYMS_UNKNOWN. */
   remove(start: GuestAddress): void {
-    if (this.core.exports.kallsymsRemove(start) !== KSYM_REMOVED)
+    const { exports } = this.core;
+    const node = exports.kallsymsFind(start) >>> 0;
+    const indexed = node !== 0 && this.core.words[(node + KSYM_IDS) >>> 2] !== KSYM_NO_IDS;
+    const answer = indexed ? exports.faultIndexRemove(start) : exports.kallsymsRemove(start);
+    if (answer !== (indexed ? INDEX_OK : KSYM_REMOVED))
       throw new KallsymsError('KALLSYMS_UNKNOWN', `kallsyms: no symbol starts at ${hex(start)}`, {
         address: start,
       });
