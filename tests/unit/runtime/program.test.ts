@@ -236,5 +236,5 @@ test('closing gives everything back', () => {
 test('programs that no engine can run are refused, loudly', () => {
   assert.throws(() => kernel.load({ ...base, insns: program(jump(-1)) }), { name: 'VerifierError' });
   const loaded = kernel.load(base);
-  assert.throws(() => loaded.run(kernel.context.raw(), { engine: 'wasm' }), { code: 'USAGE_ENGINE' });
+  assert.throws(() => loaded.run(kernel.context.raw(), { engine: 'z80' as 'x86' }), { code: 'USAGE_ENGINE' });
 });
