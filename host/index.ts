@@ -25,6 +25,16 @@ export { helperNames } from './helpers/registry.js';
 
 export { type KsymHit, KsymTable, type Ksym } from './kallsyms/ksym-table.js';
 
+export {
+  FAULT_MISS,
+  FaultIndex,
+  type FaultImage,
+  type FaultIndexOptions,
+  type FaultSite,
+  type LookupPath,
+} from './lookup/fault-index.js';
+export { FaultBatch, type FaultResults } from './lookup/fault-batch.js';
+
 export type { ExtableEntry, JitImage, JitInput } from './jit/jit-image.js';
 export { compile } from './jit/compile.js';
 
