@@ -3,6 +3,7 @@ import { implementsCongestionControl, refusedTcpStore } from './tcp-stores.js';
 import { walkStructCached } from './btf-walk.js';
 import type { Env } from './env.js';
 import { tnumText } from './log-text.js';
+import { structFields } from './map-fields.js';
 import { W_A, W_B, W_ID, W_REF, mayBeNull } from './registers.js';
 import { RegType, TypeFlag, hasFlag } from './reg-type.js';
 import { Errno } from './verifier-error.js';
@@ -109,6 +110,7 @@ export function accessBtfPointer(
     return;
   }
   if (isWrite && !hasFlag(type, TypeFlag.MEM_ALLOC)) env.fail(Errno.EACCES, 'only read is supported');
+  if (hasFlag(type, TypeFlag.MEM_ALLOC) && which === 1) checkObjectFields(env, id, off, size);
   const found = walkStructCached(btf, id, off, size, {
     legacy: env.legacy,
     untrusted: hasFlag(type, TypeFlag.PTR_UNTRUSTED),
@@ -117,12 +119,21 @@ export function accessBtfPointer(
   if (isWrite) return;
   if (dst < 0) return;
   const target = env.reg(dst);
-  if (found.kind !== 'pointer') {
+  if (found.kind !== 'pointer' || which === 1) {
     regs.setUnknown(target);
     return;
   }
   const flags = loadedFlags(env, reg, name, found.field, found.flags);
   setBtfPointer(env, target, which, found.id, flags);
+}
+
+/** Locks, nodes, kptrs of an object the program allocated are not plain memory. */
+function checkObjectFields(env: Env, id: number, off: number, size: number): void {
+  for (const field of structFields(env, id)) {
+    if (off >= field.offset + field.size || field.offset >= off + size) continue;
+    const name = field.kind === 'kptr_untrusted' ? 'kptr' : field.kind;
+    env.fail(Errno.EACCES, `direct access to ${name} is disallowed`);
+  }
 }
 
 /** A pointer to a struct; one that may be NULL gets an id of its own. */

@@ -16,6 +16,8 @@ export interface SpecialField {
   /** Struct a kptr points to, in the kernel's BTF. */
   readonly pointee: TypeId;
   readonly flags: number;
+  /** Lists and trees: what they contain (struct of the program's BTF) and where its node lies. */
+  readonly contains?: { readonly struct: TypeId; readonly node: number };
 }
 
 const STRUCTS: Record<string, string> = {
@@ -35,6 +37,12 @@ const KPTR_TAGS: Record<string, string> = {
   percpu_kptr: 'percpu_kptr',
 };
 
+/** Where a type is used: member or variable, to find its declaration tags. */
+interface Place {
+  readonly type: TypeId;
+  readonly component: number;
+}
+
 function fieldsOf(
   btf: Btf,
   kernel: Btf,
@@ -42,14 +50,16 @@ function fieldsOf(
   base: number,
   into: SpecialField[],
   depth: number,
+  place: Place | null = null,
 ): void {
   const type = btf.type(btf.skipModifiers(id));
   if (depth > 4) return;
   if (type.kind === BtfKind.DATASEC) {
     for (const entry of type.vars) {
       const variable = btf.type(entry.type);
-      if (variable.kind === BtfKind.VAR)
-        fieldsOf(btf, kernel, variable.type, base + entry.offset, into, depth + 1);
+      if (variable.kind !== BtfKind.VAR) continue;
+      const where = { type: variable.id, component: -1 };
+      fieldsOf(btf, kernel, variable.type, base + entry.offset, into, depth + 1, where);
     }
     return;
   }
@@ -64,13 +74,46 @@ function fieldsOf(
   if (type.kind !== BtfKind.STRUCT) return;
   const special = STRUCTS[type.name];
   if (special !== undefined) {
-    into.push({ kind: special, offset: base, size: type.size, pointee: 0, flags: 0 });
+    const contains = containedBy(btf, place);
+    into.push({ kind: special, offset: base, size: type.size, pointee: 0, flags: 0, ...contains });
     return;
   }
-  for (const member of type.members) {
-    if (member.bitSize === 0)
-      fieldsOf(btf, kernel, member.type, base + member.bitOffset / 8, into, depth + 1);
+  type.members.forEach((member, component) => {
+    if (member.bitSize !== 0) return;
+    const where = { type: type.id, component };
+    fieldsOf(btf, kernel, member.type, base + member.bitOffset / 8, into, depth + 1, where);
+  });
+}
+
+/** What the `contains:struct:member` tag of a list head or tree root says. */
+function containedBy(btf: Btf, place: Place | null): Pick<SpecialField, 'contains'> {
+  if (place === null) return {};
+  const tag = btf
+    .declTags(place.type)
+    .find((one) => one.component === place.component && one.name.startsWith('contains:'));
+  if (tag === undefined) return {};
+  const [, name, node] = tag.name.split(':');
+  const struct = btf.type(btf.find(name, BtfKind.STRUCT));
+  if (struct.kind !== BtfKind.STRUCT) return {};
+  const member = struct.members.find((one) => one.name === node);
+  if (member === undefined) return {};
+  return { contains: { struct: struct.id, node: member.bitOffset / 8 } };
+}
+
+const structs = new WeakMap<Btf, Map<TypeId, readonly SpecialField[]>>();
+
+/** Special fields of a struct of the program's own BTF, in order of offset. */
+export function structFields(env: Env, id: TypeId): readonly SpecialField[] {
+  const btf = env.btf(1);
+  let known = structs.get(btf);
+  if (known === undefined) structs.set(btf, (known = new Map()));
+  let fields = known.get(id);
+  if (fields === undefined) {
+    const found: SpecialField[] = [];
+    fieldsOf(btf, env.kernel.btf, id, 0, found, 0);
+    known.set(id, (fields = found.sort((a, b) => a.offset - b.offset)));
   }
+  return fields;
 }
 
 const cache = new WeakMap<LoadedMap, readonly SpecialField[]>();

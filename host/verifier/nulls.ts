@@ -1,8 +1,8 @@
 import type { HostAddress } from '../quantities.js';
 import { isRcuProtected } from './btf-access.js';
 import type { Env } from './env.js';
-import { mapFields } from './map-fields.js';
-import { W_A, W_C, W_ID, W_REF, W_TYPE, mayBeNull } from './registers.js';
+import { mapFields, structFields } from './map-fields.js';
+import { W_A, W_B, W_C, W_ID, W_REF, W_TYPE, mayBeNull } from './registers.js';
 import { RegType, TypeFlag, baseType } from './reg-type.js';
 import { type State, regAddress } from './state.js';
 import { forEachSpill } from './stack.js';
@@ -42,10 +42,14 @@ export function markNotNull(env: Env, reg: HostAddress): void {
   regs.set(reg, W_TYPE, type & ~TypeFlag.MAYBE_NULL);
 }
 
-function mayHoldLock(env: Env, reg: HostAddress): boolean {
+/** Whether the value or object that a register points to has a lock: such pointers keep an id. */
+export function mayHoldLock(env: Env, reg: HostAddress): boolean {
   const { regs } = env;
   const type = regs.type(reg);
-  if ((type & TypeFlag.MEM_ALLOC) !== 0) return true;
+  if (baseType(type) === RegType.BTF_ID) {
+    if (regs.get(reg, W_B) !== 1) return false;
+    return structFields(env, regs.get(reg, W_A)).some((field) => field.kind === 'bpf_spin_lock');
+  }
   if (baseType(type) !== RegType.MAP_VALUE) return false;
   return mapFields(env, env.maps[regs.get(reg, W_A)]).some((field) => field.kind === 'bpf_spin_lock');
 }

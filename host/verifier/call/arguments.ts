@@ -33,6 +33,10 @@ export interface CallMeta {
   /** BTF of a percpu argument. */
   resultBtf: TypeId;
   dynptrId: number;
+  dynptrKind: number;
+  dynptrReference: number;
+  /** What the tree that a callback compares elements of contains. */
+  graph: { readonly struct: TypeId; readonly node: number } | null;
   /** Bound that a size argument puts on the result. */
   sizeMax: bigint;
 }
@@ -49,6 +53,9 @@ export function newMeta(): CallMeta {
     memSize: 0,
     resultBtf: 0,
     dynptrId: 0,
+    dynptrKind: 0,
+    dynptrReference: 0,
+    graph: null,
     sizeMax: 0n,
   };
 }
@@ -194,7 +201,8 @@ function checkPacketArgument(env: Env, proto: Prototype, type: number): void {
   }
 }
 
-function checkString(env: Env, regno: number): void {
+/** A string that cannot change: in a frozen map that programs only read. */
+export function checkConstantString(env: Env, regno: number): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const map = env.maps[regs.get(reg, W_A)];
@@ -205,26 +213,30 @@ function checkString(env: Env, regno: number): void {
   if (map.constant.indexOf(0, at) < 0) env.fail(Errno.EINVAL, 'string is not zero-terminated');
 }
 
-function checkTimer(env: Env, regno: number, meta: CallMeta): void {
+/** The address of a timer or workqueue inside a map value. */
+export function checkFieldAddress(env: Env, regno: number, kind: 'bpf_timer' | 'bpf_wq'): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const map = env.maps[regs.get(reg, W_A)];
+  const { name, valueType } = map.spec;
   if (!regs.isConst(reg)) {
     env.fail(
       Errno.EINVAL,
-      `R${regno} doesn't have constant offset. bpf_timer has to be at the constant offset`,
+      `R${regno} doesn't have constant offset. ${kind} has to be at the constant offset`,
     );
   }
-  if (map.spec.valueType === undefined || map.spec.valueType === 0) {
-    env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_timer`);
+  if (valueType === undefined || valueType === 0) {
+    env.fail(Errno.EINVAL, `map '${name}' has to have BTF in order to use ${kind}`);
   }
-  const field = mapFields(env, map).find((one) => one.kind === 'bpf_timer');
-  if (field === undefined) env.fail(Errno.EINVAL, `map '${map.spec.name}' has no valid bpf_timer`);
+  const field = mapFields(env, map).find((one) => one.kind === kind);
+  if (field === undefined) {
+    const text = env.legacy ? `doesn't have 'struct ${kind}'` : `has no valid ${kind}`;
+    env.fail(Errno.EINVAL, `map '${name}' ${text}`);
+  }
   const off = regs.off(reg) + regs.valueNumber(reg);
-  if (off !== field.offset) {
-    env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_timer' that is at ${field.offset}`);
-  }
-  noteMap(env, regno, meta);
+  if (off === field.offset) return;
+  const tail = env.legacy ? '' : ` that is at ${field.offset}`;
+  env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct ${kind}'${tail}`);
 }
 
 function checkKptrSlot(env: Env, regno: number): void {
@@ -328,10 +340,11 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
       meta.resultBtf = regs.get(reg, W_A);
       return;
     case 'CONST_STR':
-      checkString(env, regno);
+      checkConstantString(env, regno);
       return;
     case 'TIMER':
-      checkTimer(env, regno, meta);
+      checkFieldAddress(env, regno, 'bpf_timer');
+      noteMap(env, regno, meta);
       return;
     case 'SPIN_LOCK':
       return;

@@ -16,11 +16,12 @@ import { clobberReg } from '../liveness.js';
 import { LOG_LEVEL2 } from '../log.js';
 import { frameText } from '../log-text.js';
 import { W_A, W_C, W_LIVE } from '../registers.js';
-import { RegType, TypeFlag } from '../reg-type.js';
+import { RegType } from '../reg-type.js';
 import { State, regAddress } from '../state.js';
 import { enterFrame } from '../subprog.js';
 import { Errno } from '../verifier-error.js';
 import type { CallMeta } from './arguments.js';
+import { setNodePointer, setNonOwning } from './kfunc-objects.js';
 
 /** Which helper or kfunc calls back, and so what the function is given. */
 export type CallbackKind = 'for_each' | 'loop' | 'find_vma' | 'timer' | 'ringbuf' | 'rbtree' | 'wq';
@@ -75,13 +76,15 @@ function setArguments(
       copyPlace(env, at(2), regAddress(caller, 3));
       break;
     default:
-      setBtfPointer(env, at(1), 1, 0, TypeFlag.MEM_ALLOC | TypeFlag.NON_OWN_REF);
-      setBtfPointer(env, at(2), 1, 0, TypeFlag.MEM_ALLOC | TypeFlag.NON_OWN_REF);
+      for (const regno of meta.graph === null ? [] : [1, 2]) {
+        setNodePointer(env, at(regno), meta.graph!);
+        setNonOwning(env, at(regno));
+      }
   }
   const async = kind === 'timer' || kind === 'wq';
   env.frames.addFlags(callee, async ? FRAME_IN_ASYNC_CALLBACK : FRAME_IN_CALLBACK);
   env.frames.set(callee, FRAME_RET_MIN, 0);
-  env.frames.set(callee, FRAME_RET_MAX, async || kind === 'rbtree' ? 0 : 1);
+  env.frames.set(callee, FRAME_RET_MAX, async ? 0 : 1);
 }
 
 /** A function that runs later, on its own: queued with a state of its own. */

@@ -5,6 +5,7 @@ import { markRead } from '../liveness.js';
 import { acquireReference } from '../references.js';
 import { W_A, W_C, W_FRAME, W_ID, W_LIVE, W_REF } from '../registers.js';
 import { RegType } from '../reg-type.js';
+import { StackUse, checkStackBounds } from '../stack.js';
 import { kindAddress, slotAddress } from '../state.js';
 import { Errno } from '../verifier-error.js';
 import type { CallMeta } from './arguments.js';
@@ -19,6 +20,7 @@ const KINDS: Record<string, number> = {
   xdp: DynptrKind.XDP,
 };
 const SLOTS = 2;
+const SLOT_BYTES = 8;
 
 interface Place {
   readonly depth: number;
@@ -48,9 +50,8 @@ function isInitialized(env: Env, place: Place): boolean {
 }
 
 /** Makes a dynptr in two stack slots; ringbuf ones hold a reference. */
-export function initDynptr(env: Env, regno: number, kind: number, reference = 0): void {
+function initDynptr(env: Env, place: Place, kind: number, reference = 0): void {
   const { regs, mem } = env;
-  const place = placeOf(env, regno);
   const frame = env.growStack(place.depth, place.slot + 1);
   destroyDynptr(env, place.depth, place.slot);
   destroyDynptr(env, place.depth, place.slot - 1);
@@ -71,7 +72,13 @@ export function initDynptr(env: Env, regno: number, kind: number, reference = 0)
 }
 
 /** Checks a dynptr argument; uninitialised ones are made by the call. */
-export function checkDynptrArgument(env: Env, regno: number, arg: Argument, meta: CallMeta): void {
+export function checkDynptrArgument(
+  env: Env,
+  regno: number,
+  arg: Argument,
+  meta: CallMeta,
+  mutates = false,
+): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const type = regs.type(reg);
@@ -81,8 +88,14 @@ export function checkDynptrArgument(env: Env, regno: number, arg: Argument, meta
   }
   if (arg.kind === 'UNINIT_DYNPTR') {
     if (!onStack) env.fail(Errno.EINVAL, 'cannot pass pointer to const bpf_dynptr, the helper mutates it');
-    initDynptr(env, regno, KINDS[arg.of] ?? DynptrKind.LOCAL);
+    const place = placeOf(env, regno);
+    checkStackBounds(env, regno, regs.off(reg), SLOTS * SLOT_BYTES, StackUse.HELPER);
+    if (arg.of === 'clone') initDynptr(env, place, meta.dynptrKind, meta.dynptrReference);
+    else initDynptr(env, place, KINDS[arg.of] ?? DynptrKind.LOCAL);
     return;
+  }
+  if (mutates && !onStack) {
+    env.fail(Errno.EINVAL, 'cannot pass pointer to const bpf_dynptr, the helper mutates it');
   }
   let kind = regs.get(reg, W_A);
   meta.dynptrId = regs.id(reg);
@@ -94,7 +107,8 @@ export function checkDynptrArgument(env: Env, regno: number, arg: Argument, meta
     const at = slotAddress(env.state.frames[place.depth], place.slot);
     kind = regs.get(at, W_A);
     meta.dynptrId = regs.id(at);
-    meta.reference = regs.get(at, W_REF);
+    meta.dynptrReference = regs.get(at, W_REF);
+    if (arg.release || meta.reference === 0) meta.reference = meta.dynptrReference;
     markRead(env, at, false);
     markRead(env, at - SLOT_SIZE, false);
     if (arg.release && meta.reference === 0) {
@@ -103,6 +117,7 @@ export function checkDynptrArgument(env: Env, regno: number, arg: Argument, meta
   } else if (arg.release) {
     env.fail(Errno.EINVAL, 'cannot release unowned const bpf_dynptr');
   }
+  meta.dynptrKind = kind;
   if (arg.of !== '' && kind !== KINDS[arg.of]) {
     env.fail(Errno.EINVAL, `Expected a dynptr of type ${arg.of} as arg #${regno - 1}`);
   }

@@ -15,6 +15,7 @@ import { RegType, TypeFlag, baseType } from '../reg-type.js';
 import { Errno } from '../verifier-error.js';
 import { type CallMeta, checkArgument, newMeta } from './arguments.js';
 import { type CallbackKind, simulateCallback } from './callbacks.js';
+import { fieldsAt, inTreeCallback, isGraphKfunc } from './kfunc-objects.js';
 import { mapFits } from './map-compatibility.js';
 import { helperSymbol } from './program-helpers.js';
 import { type Prototype, helperName, isHelperId, prototypeOf } from './prototypes.js';
@@ -128,32 +129,31 @@ function checkTailReferences(env: Env): void {
 function lockOf(env: Env): { id: number; where: number } {
   const { regs } = env;
   const reg = env.reg(1);
-  const type = baseType(regs.type(reg));
+  const inMap = baseType(regs.type(reg)) === RegType.MAP_VALUE;
   if (!regs.isConst(reg)) {
     env.fail(Errno.EINVAL, "R1 doesn't have constant offset. bpf_spin_lock has to be at the constant offset");
   }
-  if (type !== RegType.MAP_VALUE) return { id: regs.id(reg), where: -1 };
-  const map = env.maps[regs.get(reg, W_A)];
-  if (map.spec.valueType === undefined || map.spec.valueType === 0) {
+  const map = inMap ? env.maps[regs.get(reg, W_A)] : null;
+  if (map !== null && (map.spec.valueType === undefined || map.spec.valueType === 0)) {
     env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_spin_lock`);
   }
-  const field = mapFields(env, map).find((one) => one.kind === 'bpf_spin_lock');
+  const field = fieldsAt(env, reg).find((one) => one.kind === 'bpf_spin_lock');
   if (field === undefined) {
-    const text = env.legacy
-      ? `map '${map.spec.name}' doesn't have 'struct bpf_spin_lock'`
-      : `map '${map.spec.name}' has no valid bpf_spin_lock`;
-    env.fail(Errno.EINVAL, text);
+    const owner = map === null ? "local 'kptr'" : `map '${map.spec.name}'`;
+    const text = env.legacy ? "doesn't have 'struct bpf_spin_lock'" : 'has no valid bpf_spin_lock';
+    env.fail(Errno.EINVAL, `${owner} ${text}`);
   }
   const off = regs.off(reg) + regs.valueNumber(reg);
   if (off !== field.offset) {
     const tail = env.legacy ? '' : ` that is at ${field.offset}`;
     env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_spin_lock'${tail}`);
   }
-  return { id: regs.id(reg), where: regs.get(reg, W_A) };
+  return { id: regs.id(reg), where: inMap ? regs.get(reg, W_A) : -1 };
 }
 
 function simulateLock(env: Env, id: number): void {
   const { state } = env;
+  if (inTreeCallback(env)) env.fail(Errno.EACCES, "can't spin_{lock,unlock} in rbtree cb");
   const lock = lockOf(env);
   if (id === SPIN_LOCK) {
     if (state.lock !== null) env.fail(Errno.EINVAL, 'Locking two bpf_spin_locks are not allowed');
@@ -371,6 +371,10 @@ export function checkCallFields(env: Env, at: InsnIndex): void {
     code.dst[at] !== 0;
   if (bad) env.fail(Errno.EINVAL, 'BPF_CALL uses reserved fields');
   if (env.state.lock === null) return;
-  const allowed = (src === 0 && code.imm[at] === SPIN_UNLOCK) || src === 1 || src === 2;
+  const kfunc = src === 2 ? env.program.kfuncs.get(code.imm[at]) : undefined;
+  const allowed =
+    (src === 0 && code.imm[at] === SPIN_UNLOCK) ||
+    (src === 1 && !env.legacy) ||
+    (kfunc !== undefined && isGraphKfunc(kfunc.name));
   if (!allowed) env.fail(Errno.EINVAL, 'function calls are not allowed while holding a lock');
 }
