@@ -4,8 +4,10 @@ import type { TypeId } from '../quantities.js';
 import type { Env } from './env.js';
 import type { LoadedMap } from './kernel-view.js';
 import type { Access } from './memory-region.js';
-import { W_A } from './registers.js';
-import { TypeFlag } from './reg-type.js';
+import { structMatches } from './btf-match.js';
+import { typeName } from './log-text.js';
+import { W_A, W_B } from './registers.js';
+import { BASE_TYPE_MASK, RegType, TypeFlag, baseType } from './reg-type.js';
 import { Errno } from './verifier-error.js';
 
 /** A field of a map value that programs may not touch as plain memory. */
@@ -164,6 +166,30 @@ export function checkMapFields(
   return null;
 }
 
+const STORED_FLAGS = TypeFlag.PTR_UNTRUSTED | TypeFlag.PTR_TRUSTED | TypeFlag.MEM_RCU;
+
+/** What is stored as an unreferenced kptr: NULL, or a pointer to the struct it was declared with. */
+function checkStoredKptr(env: Env, regno: number, field: SpecialField): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  if (regs.isZero(reg)) return;
+  const type = regs.type(reg);
+  const isPointer = baseType(type) === RegType.BTF_ID;
+  const struct = isPointer ? env.btf(regs.get(reg, W_B)).type(regs.get(reg, W_A)).name : '';
+  const kernel = env.kernel.btf;
+  const isSame =
+    isPointer &&
+    (type & ~BASE_TYPE_MASK & ~STORED_FLAGS) === 0 &&
+    regs.get(reg, W_B) === 0 &&
+    structMatches(kernel, regs.get(reg, W_A), regs.off(reg), field.pointee);
+  if (isSame) return;
+  const wanted = kernel.type(field.pointee).name;
+  const expected = `${typeName(RegType.BTF_ID)}${wanted}`;
+  const untrusted = `${typeName(RegType.BTF_ID | TypeFlag.PTR_UNTRUSTED)}${wanted}`;
+  const text = `invalid kptr access, R${regno} type=${typeName(type)}${struct}`;
+  env.fail(Errno.EINVAL, `${text} expected=${expected} or ${untrusted}`);
+}
+
 function accessKptr(
   env: Env,
   regno: number,
@@ -190,6 +216,7 @@ function accessKptr(
     if ((opcode & 7) === 2 && code.imm[env.insn] !== 0) {
       env.fail(Errno.EACCES, `BPF_ST imm must be 0 when storing to kptr at off=${field.offset}`);
     }
+    if (access.value >= 0) checkStoredKptr(env, access.value, field);
     return null;
   }
   const trusted = field.kind === 'kptr' && !env.legacy && (env.state.rcuDepth > 0 || !env.sleepable);
