@@ -59,31 +59,29 @@ export class CoreJit {
 
   #fill(p: JitParameters): void {
     const view = this.#core.view;
-    const u32 = (offset: number, value: number): void => view.setUint32(this.#record + offset, value, true);
-    const u64 = (offset: number, value: bigint): void =>
-      view.setBigUint64(this.#record + offset, value, true);
-    u32(L.JIT_INSNS, this.#insns);
-    u32(L.JIT_INSN_COUNT, p.insns.length >>> 3);
-    u32(L.JIT_STACK_DEPTH, p.stackDepth);
-    u32(L.JIT_NUM_EXENTRIES, p.numExentries);
-    u32(L.JIT_FLAGS, p.flags);
-    u32(L.JIT_VERSION, p.version);
-    u32(L.JIT_INDIRECT, p.indirect);
-    u32(L.JIT_CFI, p.cfi);
-    u32(L.JIT_CFI_HASH, p.cfiHash);
-    u32(L.JIT_OFF_MAX_ENTRIES, p.offMapMaxEntries);
-    u32(L.JIT_OFF_ARRAY_PTRS, p.offArrayPtrs);
-    u32(L.JIT_OFF_PROG_FUNC, p.offProgFunc);
-    u32(L.JIT_THIS_CPU_OFF, p.thisCpuOff);
-    u64(L.JIT_ARENA_KERNEL, p.arenaKernel);
-    u64(L.JIT_ARENA_USER, p.arenaUser);
-    u64(L.JIT_PROBE_USER, p.probeUser);
-    u64(L.JIT_PROBE_VSYSCALL, p.probeVsyscall);
-    u64(L.JIT_CALL_BASE, p.callBase);
-    u64(L.JIT_RETURN_THUNK, p.returnThunk);
-    u64(L.JIT_INDIRECT_THUNK, p.indirectThunk);
-    u64(L.JIT_CALL_DEPTH, p.callDepth);
-    u64(L.JIT_EX_HANDLER, p.exHandler);
+    const at = this.#record;
+    view.setUint32(at + L.JIT_INSNS, this.#insns, true);
+    view.setUint32(at + L.JIT_INSN_COUNT, p.insns.length >>> 3, true);
+    view.setUint32(at + L.JIT_STACK_DEPTH, p.stackDepth, true);
+    view.setUint32(at + L.JIT_NUM_EXENTRIES, p.numExentries, true);
+    view.setUint32(at + L.JIT_FLAGS, p.flags, true);
+    view.setUint32(at + L.JIT_VERSION, p.version, true);
+    view.setUint32(at + L.JIT_INDIRECT, p.indirect, true);
+    view.setUint32(at + L.JIT_CFI, p.cfi, true);
+    view.setUint32(at + L.JIT_CFI_HASH, p.cfiHash, true);
+    view.setUint32(at + L.JIT_OFF_MAX_ENTRIES, p.offMapMaxEntries, true);
+    view.setUint32(at + L.JIT_OFF_ARRAY_PTRS, p.offArrayPtrs, true);
+    view.setUint32(at + L.JIT_OFF_PROG_FUNC, p.offProgFunc, true);
+    view.setUint32(at + L.JIT_THIS_CPU_OFF, p.thisCpuOff, true);
+    view.setBigUint64(at + L.JIT_ARENA_KERNEL, p.arenaKernel, true);
+    view.setBigUint64(at + L.JIT_ARENA_USER, p.arenaUser, true);
+    view.setBigUint64(at + L.JIT_PROBE_USER, p.probeUser, true);
+    view.setBigUint64(at + L.JIT_PROBE_VSYSCALL, p.probeVsyscall, true);
+    view.setBigUint64(at + L.JIT_CALL_BASE, p.callBase, true);
+    view.setBigUint64(at + L.JIT_RETURN_THUNK, p.returnThunk, true);
+    view.setBigUint64(at + L.JIT_INDIRECT_THUNK, p.indirectThunk, true);
+    view.setBigUint64(at + L.JIT_CALL_DEPTH, p.callDepth, true);
+    view.setBigUint64(at + L.JIT_EX_HANDLER, p.exHandler, true);
   }
 
   #u32(offset: number): number {

@@ -1,4 +1,4 @@
-import { EXTABLE_ALIGN, EXTABLE_ENTRY_SIZE } from '../../assembly/layout/extable.js';
+import { EXTABLE_ENTRY_SIZE } from '../../assembly/layout/extable.js';
 import {
   BPF_CALL,
   BPF_DW,
@@ -15,9 +15,9 @@ import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
 import { blind } from './blind.js';
 import { jitError } from './failure.js';
-import { decodeEntries } from './exception-entries.js';
+import { CompiledImage, extableOffset } from './compiled-image.js';
 import type { ImagePlacement, ImageSource } from './image-source.js';
-import type { ExtableEntry, JitImage, JitInput } from './jit-image.js';
+import type { JitImage, JitInput } from './jit-image.js';
 import { cfiOffset, jitParameters } from './parameters.js';
 import type { RandomSource } from './random.js';
 
@@ -151,17 +151,8 @@ function check(step: JitStep, { job, origin }: Unit): void {
   throw jitError({ ...step, insn: origin?.[step.insn] ?? step.insn }, job.codeLength);
 }
 
-/** Offsets of the slots the caller gave: each begins where the first of those that replace it does. */
-function givenOffsets(offsets: Uint32Array, origin: Int32Array | null): Uint32Array {
-  if (origin === null) return offsets;
-  const starts = [...origin.keys()].filter((slot) => slot === 0 || origin[slot] !== origin[slot - 1]);
-  return Uint32Array.from([...starts, origin.length], (slot) => offsets[slot]);
-}
-
-const alignUp = (size: number, align: number): number => Math.ceil(size / align) * align;
-
 function imageLength({ input, job }: Unit): number {
-  return alignUp(job.codeLength, EXTABLE_ALIGN) + input.numExentries * EXTABLE_ENTRY_SIZE;
+  return extableOffset(job.codeLength) + input.numExentries * EXTABLE_ENTRY_SIZE;
 }
 
 function compileUnit(unit: Unit, index: number, source: ImageSource): void {
@@ -187,28 +178,14 @@ function linkUnit(unit: Unit, knobs: JitKnobs, entries: readonly GuestAddress[])
 
 function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage {
   const { input, job, origin } = unit;
-  const given = (insn: number): number => origin?.[insn] ?? insn;
-  const placement = placed(unit.placement);
-  const bytes = job.bytes(imageLength(unit));
-  const extableOffset = alignUp(job.codeLength, EXTABLE_ALIGN);
-  const extable = bytes.subarray(extableOffset);
-  const offsets = job.offsets();
-  const compiled = { version: knobs.version, insns: input.insns, offsets, origin };
-  let entries: readonly ExtableEntry[] | undefined;
-  return {
-    name: input.name,
-    address: placement.address,
+  return new CompiledImage(
+    input,
+    placed(unit.placement),
     entry,
-    region: placement.region,
-    code: bytes.subarray(0, job.codeLength),
-    extableOffset,
-    extable,
-    get entries() {
-      return (entries ??= decodeEntries(extable, extableOffset, compiled));
-    },
-    offsets: givenOffsets(offsets, origin),
-    passes: job.passes,
-    stackDepth: input.stackDepth,
-    directSites: job.directSites().map((site) => ({ ...site, insn: given(site.insn) })),
-  };
+    job.bytes(imageLength(unit)),
+    job.codeLength,
+    { version: knobs.version, insns: input.insns, offsets: job.offsets(), origin },
+    job.passes,
+    job.directSites(),
+  );
 }
