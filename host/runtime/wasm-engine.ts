@@ -5,7 +5,7 @@ import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
-import { type TranslationOptions, type WasmSource, registersOf, translateProgram } from '../wasm/module.js';
+import { type TranslationOptions, type WasmSource, argumentsOf, translateProgram } from '../wasm/module.js';
 import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
 import { callTargets } from './interpreter.js';
 import { checkRaw } from './raw-check.js';
@@ -18,6 +18,7 @@ export interface WasmProgram {
   readonly handle: number;
   readonly source: WasmSource;
   readonly raw: boolean;
+  readonly verified: boolean;
   /** Values of pointers to its functions. */
   readonly addresses: readonly GuestAddress[];
   readonly functions: readonly WasmFunction[];
@@ -37,7 +38,9 @@ export interface WasmRunOptions {
   readonly maxSteps?: bigint;
 }
 
-export type WasmLoadOptions = Partial<Pick<TranslationOptions, 'raw' | 'verified' | 'partSlots'>>;
+export type WasmLoadOptions = Partial<
+  Pick<TranslationOptions, 'raw' | 'verified' | 'partSlots' | 'mainArguments'>
+>;
 
 export interface WasmOptions {
   /** What the per-CPU address cast adds: this_cpu_off of the CPU that runs. */
@@ -47,6 +50,8 @@ export interface WasmOptions {
 }
 
 const DEFAULT_STACK = 16384;
+/** Stack that the frames of a verified program may take: 8 of at most 512 bytes together, each rounded up by 31. */
+const VERIFIED_ROOM = 1024;
 const DEFAULT_STEPS = 10_000_000_000n;
 /** Pointers to functions of raw programs, which cannot take any. */
 const UNPLACED = 0xffffffffa8000000n;
@@ -96,6 +101,7 @@ export class WasmEngine {
       raw,
       verified: options.verified ?? false,
       partSlots: options.partSlots,
+      mainArguments: options.mainArguments,
     });
     const module = new WebAssembly.Module(bytes as BufferSource);
     let program: WasmProgram | null = null;
@@ -111,7 +117,7 @@ export class WasmEngine {
     const functions = source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
     const slot = this.#free.pop() ?? this.#table.grow(1);
     this.#table.set(slot, functions[0] as () => unknown);
-    program = { handle, source, raw, addresses, functions, slot };
+    program = { handle, source, raw, verified: options.verified ?? false, addresses, functions, slot };
     this.#byHandle.set(handle, program);
     for (const [index, address] of addresses.entries()) this.#byAddress.set(address, { program, index });
     return program;
@@ -185,11 +191,13 @@ export class WasmEngine {
   #enter(program: WasmProgram, index: number, args: readonly bigint[]): bigint {
     const state = this.#state;
     const { stack, tailCalls } = state;
-    if (stack < state.environment.stackLinear) throw stackOverflow(0);
+    const room = program.verified ? VERIFIED_ROOM : 0;
+    if (stack - room < state.environment.stackLinear) throw stackOverflow(0);
     state.tailCalls = 0;
     state.refreshWindow();
-    const { parameters } = registersOf(program.raw);
-    const registers = parameters.map((register) => (register === 0 ? 0n : (args[register - 1] ?? 0n)));
+    const registers = argumentsOf(program.raw).map((register) =>
+      register === 0 ? 0n : (args[register - 1] ?? 0n),
+    );
     try {
       const result = program.functions[index](stack, ...registers);
       return BigInt.asUintN(64, typeof result === 'bigint' ? result : result[0]);

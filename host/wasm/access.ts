@@ -76,6 +76,15 @@ export function access(context: AccessContext, insn: Insn): boolean {
   return true;
 }
 
+/** Whether the code of an instruction compares an address with the window of the direct map. */
+export function looksInWindow(insn: Insn, pointers: Provenance, isVerified: boolean): boolean {
+  if (insn.klass !== I.BPF_LDX && insn.klass !== I.BPF_ST && insn.klass !== I.BPF_STX) return false;
+  const kind = pointers.kind[insn.klass === I.BPF_LDX ? insn.src : insn.dst];
+  if (kind === FRAME || kind === STACK || isArena(insn)) return false;
+  const isProbe = insn.klass === I.BPF_LDX && insn.mode !== I.BPF_MEM && insn.mode !== I.BPF_MEMSX;
+  return isProbe || !(isVerified && kind === CONTEXT);
+}
+
 function plain(context: AccessContext, insn: Insn, right: number): Way {
   const { around, pointers, isVerified } = context;
   const kind = pointers.kind[insn.klass === I.BPF_LDX ? insn.src : insn.dst];

@@ -201,16 +201,27 @@ function swap(context: AluContext, insn: Insn, wide: boolean): boolean {
   };
   if (imm === 16) neighbours(8, 0xffn);
   else if (imm === 32) {
-    neighbours(8, 0xff00ffn);
-    context.pop(dst);
-    neighbours(16, 0xffffn);
+    rotated(context, dst, 8, 0x00ff00ff);
+    rotated(context, dst, 24, 0xff00ff00);
+    out.op(W.I32_OR, W.I64_EXTEND_I32_U);
   } else if (imm === 64) {
     neighbours(8, 0xff00ff00ff00ffn);
     context.pop(dst);
     neighbours(16, 0xffff0000ffffn);
-    context.pop(dst);
-    neighbours(32, 0xffffffffn);
+    out.i64(32);
+    out.u8(W.I64_ROTL);
   } else return false;
   context.pop(dst);
   return true;
+}
+
+/** The low half of a register, rotated left by `bits` and masked. */
+function rotated(context: AluContext, register: number, bits: number, mask: number): void {
+  const { out } = context;
+  context.push(register);
+  out.wrap();
+  out.i32(bits);
+  out.u8(W.I32_ROTL);
+  out.i32(mask);
+  out.u8(W.I32_AND);
 }

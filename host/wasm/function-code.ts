@@ -30,9 +30,10 @@ export interface ProgramCode {
     readonly start: InsnIndex;
     readonly frame: number;
     readonly address: GuestAddress;
+    /** Registers that it is given. */
+    readonly parameters: readonly number[];
   }[];
-  /** Registers that go into functions and that come back. */
-  readonly parameters: readonly number[];
+  /** Registers that come back from functions. */
   readonly results: readonly number[];
   readonly hasTailCalls: boolean;
   /** Numbers of functions in the module. */
@@ -44,7 +45,6 @@ export interface ProgramCode {
     readonly log: number;
     readonly firstFunction: number;
   };
-  readonly functionType: number;
   /** Number of a gate. */
   gate(address: GuestAddress): number;
 }
@@ -72,6 +72,8 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
       /** By node: translate inline; count the steps of a loop. */
       readonly hot: (node: number) => boolean;
       readonly steps: StepPlan;
+      /** Some access looks for its address in the window. */
+      readonly usesWindow: boolean;
       /** What registers point to at the start of a block. */
       readonly pointers: ReadonlyMap<InsnIndex, Provenance>;
       /** The function calls others: it looks at its fuel when it begins. */
@@ -192,6 +194,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   }
 
   loadWindow(): void {
+    if (!this.facts.usesWindow) return;
     this.out.i32(0);
     this.out.memory(W.I64_LOAD, this.around.state + E.STATE_WINDOW);
     this.out.set(this.locals.window);
@@ -312,24 +315,31 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
       : insn.off;
     if (code.functions[callee] === undefined) return false;
     const savesTailCalls = code.hasTailCalls && around.version !== '6.12';
-    out.get(locals.frame);
-    out.i32(this.#frame);
-    out.u8(W.I32_SUB);
-    out.tee(locals.place);
-    out.i32(around.stackLinear);
-    out.u8(W.I32_LT_S);
-    out.op(W.IF, W.VOID);
-    out.i64(0);
-    this.#trap(E.TRAP_STACK);
-    out.u8(W.END);
+    const frame = (): void => {
+      out.get(locals.frame);
+      out.i32(this.#frame);
+      out.u8(W.I32_SUB);
+    };
+    // A verifier bounds the frames below a function; the host keeps room for them.
+    if (!this.isVerified) {
+      frame();
+      out.tee(locals.place);
+      out.i32(around.stackLinear);
+      out.u8(W.I32_LT_S);
+      out.op(W.IF, W.VOID);
+      out.i64(0);
+      this.#trap(E.TRAP_STACK);
+      out.u8(W.END);
+    }
     this.saveFuel(1);
     if (savesTailCalls) {
       out.i32(0);
       out.memory(W.I32_LOAD, around.state + E.STATE_TAIL_CALLS);
       out.set(locals.tailCalls);
     }
-    out.get(locals.place);
-    for (const register of code.parameters) this.push(register);
+    if (this.isVerified) frame();
+    else out.get(locals.place);
+    for (const register of code.functions[callee].parameters) this.push(register);
     this.#call(code.index.firstFunction + callee);
     for (const register of [...code.results].reverse()) this.pop(register);
     if (savesTailCalls) {
@@ -385,10 +395,11 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     out.u8(W.I32_GE_S);
     out.op(W.IF, W.VOID);
     out.get(locals.frame);
-    for (const register of code.parameters) this.push(register);
+    const { parameters } = code.functions[0];
+    for (const register of parameters) this.push(register);
     out.get(locals.index);
     out.u8(W.CALL_INDIRECT);
-    out.u32(code.functionType);
+    out.u32(code.raw ? 0 : parameters.length);
     out.u8(0);
     for (const register of [...code.results].reverse()) this.pop(register);
     this.loadFuel(1);

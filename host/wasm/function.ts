@@ -1,4 +1,5 @@
 import { INSN_SIZE } from '../../assembly/isa.js';
+import { looksInWindow } from './access.js';
 import { CodeWriter } from './code-writer.js';
 import { nodesInLoops, orderOf } from './dominators.js';
 import * as E from './environment.js';
@@ -8,6 +9,7 @@ import * as W from './opcodes.js';
 import { CONTEXT, Provenance, provenance } from './provenance.js';
 import { makeReducible } from './reducible.js';
 import { layOut, type Locals } from './registers.js';
+import { Insn } from './insn.js';
 import { stackify } from './stackify.js';
 import { planSteps } from './steps.js';
 import { unrollLoops } from './unroll.js';
@@ -50,7 +52,7 @@ export function translateFunction(
       ...blocks.nodes,
       { kind: 'code' as const, start, end: start, edges: [{ to: 0, label: -1 }] },
     ];
-    const locals = layOut(code.parameters, false);
+    const locals = layOut(code.functions[func].parameters, false);
     const main = body(
       code,
       func,
@@ -65,7 +67,7 @@ export function translateFunction(
   }
   const { parts, entry } = partsOf(blocks, partSlots);
   return {
-    main: driver(code, entry, parts.length, firstPart),
+    main: driver(code, func, entry, parts.length, firstPart),
     parts: parts.map((part) => partBody(code, func, pointers, part)),
   };
 }
@@ -91,6 +93,7 @@ function body(
     steps: planSteps(nodes, root, order, counts),
     entry: calls(code.insns, nodes) ? first : -1,
     pointers,
+    usesWindow: usesWindow(code, nodes, pointers),
     exit,
     leave,
   });
@@ -109,6 +112,26 @@ function instructions(insns: DataView, start: number, end: number): number {
     count++;
   }
   return count;
+}
+
+/** Whether some access is neither in the frame nor proved. */
+function usesWindow(
+  code: ProgramCode,
+  nodes: readonly FlowNode[],
+  pointers: ReadonlyMap<number, Provenance>,
+): boolean {
+  const insn = new Insn(code.insns);
+  return nodes.some(({ start, end }) => {
+    const state = pointers.get(start)?.copy();
+    if (!state) return false;
+    for (let slot = start; slot < end; slot++) {
+      insn.at(slot);
+      if (insn.opcode === LD_IMM64) slot++;
+      else if (looksInWindow(insn, state, code.verified)) return true;
+      state.apply(insn);
+    }
+    return false;
+  });
 }
 
 const LD_IMM64 = 0x18;
@@ -169,9 +192,16 @@ function partBody(
 }
 
 /** Calls part after part until one returns from the function. */
-function driver(code: ProgramCode, entry: number, parts: number, firstPart: number): FunctionBody {
+function driver(
+  code: ProgramCode,
+  func: number,
+  entry: number,
+  parts: number,
+  firstPart: number,
+): FunctionBody {
   const out = new CodeWriter();
-  const { parameters, results, around } = code;
+  const { results, around } = code;
+  const { parameters } = code.functions[func];
   const next = 1 + parameters.length;
   parameters.forEach((register, at) => {
     out.i32(0);

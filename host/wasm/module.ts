@@ -7,6 +7,7 @@ import * as E from './environment.js';
 import { type FunctionBody, translateFunction } from './function.js';
 import type { ProgramCode } from './function-code.js';
 import * as W from './opcodes.js';
+import { parameterCounts } from './parameters.js';
 
 /** A program to translate: a VerifiedProgram, or instructions no verifier saw. */
 export interface WasmSource {
@@ -24,6 +25,8 @@ export interface TranslationOptions {
   readonly raw: boolean;
   /** A verifier proved every plain access: those through R10 and the context are not checked. */
   readonly verified: boolean;
+  /** How many of R1 to R5 function 0 of a verified program is given: 1, the context, when absent. */
+  readonly mainArguments?: number;
   /** Slots from which on a function is translated in parts, each a function of the module. */
   readonly partSlots?: number;
 }
@@ -39,23 +42,20 @@ export interface Translation {
   readonly gates: readonly GuestAddress[];
 }
 
-const VERIFIED_PARAMETERS = [1, 2, 3, 4, 5];
 const RAW_PARAMETERS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const RAW_RESULTS = [0, 1, 2, 3, 4, 5];
+const ARGUMENTS = [1, 2, 3, 4, 5];
 
-/** Registers that go into a function and that come out, in order. */
-export const registersOf = (raw: boolean): { parameters: readonly number[]; results: readonly number[] } =>
-  raw
-    ? { parameters: RAW_PARAMETERS, results: RAW_RESULTS }
-    : { parameters: VERIFIED_PARAMETERS, results: [0] };
+/** Registers that a call from the host gives, in order; generated code takes as many as it has parameters. */
+export const argumentsOf = (raw: boolean): readonly number[] => (raw ? RAW_PARAMETERS : ARGUMENTS);
 
-const TYPE_FUNCTION = 0;
-const TYPE_GATE = 1;
-const TYPE_TAIL = 2;
-const TYPE_TRANSLATE = 3;
-const TYPE_TRAP = 4;
-const TYPE_LOG = 5;
-const TYPE_PART = 6;
+// Types 0 to 5 are functions with that many parameters behind the frame.
+const TYPE_GATE = 6;
+const TYPE_TAIL = 7;
+const TYPE_TRANSLATE = 8;
+const TYPE_TRAP = 9;
+const TYPE_LOG = 10;
+const TYPE_PART = 11;
 const GATE = 0;
 const TAIL = 1;
 const TRANSLATE = 2;
@@ -73,10 +73,20 @@ export function translateProgram(
   const { raw } = options;
   const gates: GuestAddress[] = [];
   const numbers = new Map<GuestAddress, number>();
-  const { parameters, results } = registersOf(raw);
+  const slots = insns.length / INSN_SIZE;
+  // Without a verifier a function may jump anywhere in the program.
+  const ends = functions.map((_, index) => (raw ? slots : (functions[index + 1]?.start ?? slots)));
+  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+  const counts = options.verified
+    ? parameterCounts(
+        view,
+        functions.map(({ start }, index) => ({ start, end: ends[index] })),
+        options.mainArguments ?? 1,
+      )
+    : functions.map(() => ARGUMENTS.length);
   const code: ProgramCode = {
     around,
-    insns: new DataView(insns.buffer, insns.byteOffset, insns.byteLength),
+    insns: view,
     handle: options.handle,
     arenaKernel: arena?.kernel ?? 0n,
     arenaUser: ((arena?.user ?? 0n) >> 32n) << 32n,
@@ -86,9 +96,9 @@ export function translateProgram(
       start,
       frame: (stackDepth + 31) & ~15,
       address: options.addresses[index],
+      parameters: raw ? RAW_PARAMETERS : ARGUMENTS.slice(0, counts[index]),
     })),
-    parameters,
-    results,
+    results: raw ? RAW_RESULTS : [0],
     hasTailCalls: hasOpcode(insns, 0xf5),
     index: {
       gate: GATE,
@@ -98,7 +108,6 @@ export function translateProgram(
       log: LOG,
       firstFunction: FIRST_FUNCTION,
     },
-    functionType: TYPE_FUNCTION,
     gate(address) {
       const known = numbers.get(address);
       if (known !== undefined) return known;
@@ -106,19 +115,11 @@ export function translateProgram(
       return gates.push(address) - 1;
     },
   };
-  const slots = insns.length / INSN_SIZE;
   const mains: FunctionBody[] = [];
   const parts: FunctionBody[] = [];
   functions.forEach((_, index) => {
-    // Without a verifier a function may jump anywhere in the program.
-    const end = raw ? slots : (functions[index + 1]?.start ?? slots);
-    const made = translateFunction(
-      code,
-      index,
-      end,
-      FIRST_FUNCTION + functions.length + parts.length,
-      options.partSlots,
-    );
+    const firstPart = FIRST_FUNCTION + functions.length + parts.length;
+    const made = translateFunction(code, index, ends[index], firstPart, options.partSlots);
     mains.push(made.main);
     parts.push(...made.parts);
   });
@@ -140,7 +141,13 @@ function assemble(
   const many = (count: number, type: number): number[] => new Array<number>(count).fill(type);
   const { I32, I64 } = W;
   const types: readonly (readonly [readonly number[], readonly number[]])[] = [
-    [[I32, ...many(code.parameters.length, I64)], many(code.results.length, I64)],
+    ...[0, 1, 2, 3, 4, 5].map(
+      (count) =>
+        [
+          [I32, ...many(code.raw ? RAW_PARAMETERS.length : count, I64)],
+          many(code.results.length, I64),
+        ] as const,
+    ),
     [[I32], [I64]],
     [[I64, I64, I32], [I32]],
     [[I64, I32, I32, I32], [I32]],
@@ -174,7 +181,7 @@ function assemble(
   section(out, 3, (to) => {
     to.u32(3 + mains.length + parts.length);
     for (const type of [TYPE_TRANSLATE, TYPE_TRAP, TYPE_LOG]) to.u8(type);
-    for (let at = 0; at < mains.length; at++) to.u8(TYPE_FUNCTION);
+    for (const { parameters } of code.functions) to.u8(code.raw ? 0 : parameters.length);
     for (let at = 0; at < parts.length; at++) to.u8(TYPE_PART);
   });
   section(out, 7, (to) => {

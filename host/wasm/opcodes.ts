@@ -90,6 +90,7 @@ export const I64_XOR = 0x85;
 export const I64_SHL = 0x86;
 export const I64_SHR_S = 0x87;
 export const I64_SHR_U = 0x88;
+export const I64_ROTL = 0x89;
 export const I32_WRAP = 0xa7;
 export const I64_EXTEND_I32_S = 0xac;
 export const I64_EXTEND_I32_U = 0xad;
