@@ -149,6 +149,9 @@ function writeFixed(env: Env, ptr: HostAddress, off: number, size: number, value
   const place = slotAddress(frame, slot);
   const { regs, mem } = env;
   touchSlot(env, depth, slot);
+  if (!env.privileged && size !== SLOT_BYTES && isSpill(env, frame, slot) && isPointer(regs.type(place))) {
+    env.fail(Errno.EACCES, 'attempt to corrupt spilled pointer on stack');
+  }
   destroyDynptr(env, depth, slot);
   const opcode = env.code.opcode[env.insn];
   const imm = env.code.imm[env.insn];
