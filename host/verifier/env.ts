@@ -96,6 +96,8 @@ export class Env {
   justStored = false;
   /** States taken off the lists, not freed yet. */
   dropped: State[] = [];
+  /** How many of them there may be before they are looked at. */
+  droppedLimit = 64;
   /** Linux 6.1: storing the constant 0 makes zero bytes, with ST as with STX. */
   readonly legacyZeroStore = true;
   /** Functions that run on their own later: timer and workqueue callbacks. */
@@ -155,6 +157,11 @@ export class Env {
   fail(errno: number, message: string): never {
     this.say(message);
     throw new VerifierError(errno, message, this.insn, this.log.lines);
+  }
+
+  /** Refuses the program with the line printed last. */
+  refuse(errno: number): never {
+    throw new VerifierError(errno, this.log.lines.at(-1)?.text ?? '', this.insn, this.log.lines);
   }
 
   /** The number of a map in {@link maps}; inner maps are added when met. */

@@ -3,11 +3,11 @@ import { BtfKind } from '../btf/types.js';
 import type { TypeId } from '../quantities.js';
 import type { Env } from './env.js';
 import type { LoadedMap } from './kernel-view.js';
-import type { Access } from './memory-region.js';
+import { type Access, checkPointerOffset } from './memory-region.js';
 import { structMatches } from './btf-match.js';
 import { typeName } from './log-text.js';
 import { W_A, W_B } from './registers.js';
-import { BASE_TYPE_MASK, RegType, TypeFlag, baseType } from './reg-type.js';
+import { RegType, TypeFlag, baseType } from './reg-type.js';
 import { Errno } from './verifier-error.js';
 
 /** A field of a map value that programs may not touch as plain memory. */
@@ -15,8 +15,9 @@ export interface SpecialField {
   readonly kind: string;
   readonly offset: number;
   readonly size: number;
-  /** Struct a kptr points to, in the kernel's BTF. */
+  /** Struct a kptr points to, in the kernel's BTF (0) or, when it has none of the name, in the program's (1). */
   readonly pointee: TypeId;
+  readonly pointeeBtf?: 0 | 1;
   readonly flags: number;
   /** Lists and trees: what they contain (struct of the program's BTF) and where its node lies. */
   readonly contains?: { readonly struct: TypeId; readonly node: number };
@@ -68,9 +69,12 @@ function fieldsOf(
   if (type.kind === BtfKind.PTR) {
     const tag = btf.type(type.type);
     if (tag.kind !== BtfKind.TYPE_TAG || KPTR_TAGS[tag.name] === undefined) return;
-    const pointee = kernel.find(btf.type(btf.skipModifiers(tag.type)).name, BtfKind.STRUCT);
+    const named = btf.type(btf.skipModifiers(tag.type));
+    const known = kernel.find(named.name, BtfKind.STRUCT);
+    const pointee = known === 0 ? named.id : known;
     const flags = tag.name === 'percpu_kptr' ? TypeFlag.MEM_PERCPU : TypeFlag.PTR_UNTRUSTED;
-    into.push({ kind: KPTR_TAGS[tag.name], offset: base, size: 8, pointee, flags });
+    const pointeeBtf = known === 0 ? 1 : 0;
+    into.push({ kind: KPTR_TAGS[tag.name], offset: base, size: 8, pointee, pointeeBtf, flags });
     return;
   }
   if (type.kind !== BtfKind.STRUCT) return;
@@ -140,16 +144,50 @@ export function fieldsOfMap(map: LoadedMap, btf: Btf | null, kernel: Btf): reado
   return fields;
 }
 
+/** What a load of a kptr gives. */
+export interface LoadedKptr {
+  readonly btf: 0 | 1;
+  readonly id: TypeId;
+  readonly flags: number;
+}
+
+/** Objects that stay valid under RCU though nobody holds a reference. */
+const RCU_PROTECTED = new Set(['task_struct', 'cgroup', 'bpf_cpumask', 'cpumask', 'bpf_crypto_ctx']);
+const { MAYBE_NULL, PTR_TRUSTED, PTR_UNTRUSTED, MEM_RCU, MEM_ALLOC, MEM_PERCPU } = TypeFlag;
+
+/** Whether a register may be stored into a kptr field; prints why not. */
+export function kptrFits(env: Env, regno: number, field: SpecialField): boolean {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const type = regs.type(reg);
+  const isBtf = baseType(type) === RegType.BTF_ID;
+  const which = regs.get(reg, W_B);
+  const isReferenced = field.kind !== 'kptr_untrusted';
+  let allowed = MAYBE_NULL | PTR_TRUSTED | (env.legacy ? 0 : MEM_RCU) | (isReferenced ? 0 : PTR_UNTRUSTED);
+  if (isBtf && which === 1)
+    allowed = MAYBE_NULL | MEM_ALLOC | (field.kind === 'percpu_kptr' ? MEM_PERCPU : 0);
+  const wanted = field.pointeeBtf ?? 0;
+  if (isBtf && (type & ~0xff & ~allowed) === 0) {
+    checkPointerOffset(env, regno, true);
+    const own = regs.get(reg, W_A);
+    const fits =
+      which === wanted && structMatches(env.btf(which), own, regs.off(reg), field.pointee, isReferenced);
+    if (fits) return true;
+  }
+  const name = isBtf ? env.btfName(which, regs.get(reg, W_A)) : '';
+  const target = env.btfName(wanted, field.pointee);
+  const untrusted = isReferenced ? '' : ` or ${typeName(RegType.BTF_ID | PTR_UNTRUSTED)}${target}`;
+  env.say(
+    `invalid kptr access, R${regno} type=${typeName(type)}${name} expected=${typeName(RegType.BTF_ID)}${target}${untrusted}`,
+  );
+  return false;
+}
+
 /**
  * Checks a direct access to a map value against its special fields; the field when a kptr is loaded or stored as
  * one, null for plain memory.
  */
-export function checkMapFields(
-  env: Env,
-  regno: number,
-  off: number,
-  access: Access,
-): { id: TypeId; flags: number } | null {
+export function checkMapFields(env: Env, regno: number, off: number, access: Access): LoadedKptr | null {
   const { regs } = env;
   const reg = env.reg(regno);
   const fields = mapFields(env, env.maps[regs.get(reg, W_A)]);
@@ -166,37 +204,13 @@ export function checkMapFields(
   return null;
 }
 
-const STORED_FLAGS = TypeFlag.PTR_UNTRUSTED | TypeFlag.PTR_TRUSTED | TypeFlag.MEM_RCU;
-
-/** What is stored as an unreferenced kptr: NULL, or a pointer to the struct it was declared with. */
-function checkStoredKptr(env: Env, regno: number, field: SpecialField): void {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  if (regs.isZero(reg)) return;
-  const type = regs.type(reg);
-  const isPointer = baseType(type) === RegType.BTF_ID;
-  const struct = isPointer ? env.btf(regs.get(reg, W_B)).type(regs.get(reg, W_A)).name : '';
-  const kernel = env.kernel.btf;
-  const isSame =
-    isPointer &&
-    (type & ~BASE_TYPE_MASK & ~STORED_FLAGS) === 0 &&
-    regs.get(reg, W_B) === 0 &&
-    structMatches(kernel, regs.get(reg, W_A), regs.off(reg), field.pointee);
-  if (isSame) return;
-  const wanted = kernel.type(field.pointee).name;
-  const expected = `${typeName(RegType.BTF_ID)}${wanted}`;
-  const untrusted = `${typeName(RegType.BTF_ID | TypeFlag.PTR_UNTRUSTED)}${wanted}`;
-  const text = `invalid kptr access, R${regno} type=${typeName(type)}${struct}`;
-  env.fail(Errno.EINVAL, `${text} expected=${expected} or ${untrusted}`);
-}
-
 function accessKptr(
   env: Env,
   regno: number,
   off: number,
   access: Access,
   field: SpecialField,
-): { id: TypeId; flags: number } | null {
+): LoadedKptr | null {
   const { regs, code } = env;
   const reg = env.reg(regno);
   const at = BigInt(off) + regs.value(reg);
@@ -216,10 +230,20 @@ function accessKptr(
     if ((opcode & 7) === 2 && code.imm[env.insn] !== 0) {
       env.fail(Errno.EACCES, `BPF_ST imm must be 0 when storing to kptr at off=${field.offset}`);
     }
-    if (access.value >= 0) checkStoredKptr(env, access.value, field);
+    const value = access.value;
+    if (value >= 0 && !regs.isZero(env.reg(value)) && !kptrFits(env, value, field)) env.refuse(Errno.EACCES);
     return null;
   }
-  const trusted = field.kind === 'kptr' && !env.legacy && (env.state.rcuDepth > 0 || !env.sleepable);
-  const flags = trusted ? TypeFlag.MEM_RCU : field.flags;
-  return { id: field.pointee, flags: flags | TypeFlag.MAYBE_NULL };
+  return { btf: field.pointeeBtf ?? 0, id: field.pointee, flags: loadedKptrFlags(env, field) | MAYBE_NULL };
+}
+
+function loadedKptrFlags(env: Env, field: SpecialField): number {
+  const inRcu = env.state.rcuDepth > 0 || env.state.lock !== null || !env.sleepable;
+  const own = field.pointeeBtf === 1;
+  const isProtected =
+    field.kind === 'percpu_kptr' ||
+    (field.kind === 'kptr' && (own || RCU_PROTECTED.has(env.btfName(0, field.pointee))));
+  if (env.legacy || !inRcu || !isProtected) return PTR_UNTRUSTED;
+  if (field.kind === 'percpu_kptr') return MEM_RCU | MEM_PERCPU;
+  return MEM_RCU | (own ? MEM_ALLOC : 0);
 }

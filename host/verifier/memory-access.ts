@@ -31,7 +31,7 @@ function accessMapValue(env: Env, regno: number, access: Access): void {
   if (access.isWrite || access.value < 0) return;
   const target = env.reg(access.value);
   if (kptr !== null) {
-    setBtfPointer(env, target, 0, kptr.id, kptr.flags);
+    setBtfPointer(env, target, kptr.btf, kptr.id, kptr.flags);
     return;
   }
   if (map.constant !== undefined && regs.isConst(reg)) {

@@ -1,7 +1,8 @@
+import { SLOT_ITER } from '../../assembly/layout/verifier.js';
 import type { Env } from './env.js';
 import { W_ID, W_REF, W_TYPE } from './registers.js';
 import { RegType, TypeFlag, baseType } from './reg-type.js';
-import type { State } from './state.js';
+import { type State, kindAddress, slotAddress } from './state.js';
 import { forEachPlace } from './stack.js';
 
 /** Notes a resource that the instruction acquired; its id. */
@@ -44,7 +45,16 @@ export function clearPacketPointers(env: Env): void {
 
 /** Pointers that were only valid inside the RCU section that ends. */
 export function endRcuPointers(env: Env): void {
-  const { regs } = env;
+  const { regs, mem } = env;
+  for (const frame of env.state.frames) {
+    for (let slot = 0; slot < env.frames.slots(frame); slot++) {
+      if (mem.bytes[kindAddress(frame, slot, 7)] !== SLOT_ITER) continue;
+      const place = slotAddress(frame, slot);
+      const type = regs.type(place);
+      if ((type & TypeFlag.MEM_RCU) === 0) continue;
+      regs.set(place, W_TYPE, (type & ~TypeFlag.MEM_RCU) | TypeFlag.PTR_UNTRUSTED);
+    }
+  }
   forEachPlace(env, (reg) => {
     const type = regs.type(reg);
     if ((type & TypeFlag.MEM_RCU) === 0) return;

@@ -4,7 +4,7 @@ import { structMatches } from '../btf-match.js';
 import type { Env } from '../env.js';
 import { readReg } from '../liveness.js';
 import { typeName } from '../log-text.js';
-import { mapFields } from '../map-fields.js';
+import { type SpecialField, kptrFits, mapFields } from '../map-fields.js';
 import { checkPointerOffset } from '../memory-region.js';
 import { markPrecise } from '../precision.js';
 import { W_A, W_B, W_C, W_REF, isPacketType, mayBeNull } from '../registers.js';
@@ -12,6 +12,7 @@ import { RegType, TypeFlag, baseType, hasFlag } from '../reg-type.js';
 import type { RawMemory } from '../stack-memory.js';
 import { Errno } from '../verifier-error.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
+import { fieldsAt } from './kfunc-objects.js';
 import { checkHelperMemory, checkSizedMemory } from './memory-arguments.js';
 import type { Argument, Prototype } from './prototypes.js';
 
@@ -34,6 +35,8 @@ export interface CallMeta {
   resultBtf: TypeId;
   dynptrId: number;
   dynptrKind: number;
+  /** Field that kptr_xchg exchanges. */
+  kptr: SpecialField | null;
   dynptrReference: number;
   /** What the tree that a callback compares elements of contains. */
   graph: { readonly struct: TypeId; readonly node: number } | null;
@@ -54,6 +57,7 @@ export function newMeta(): CallMeta {
     resultBtf: 0,
     dynptrId: 0,
     dynptrKind: 0,
+    kptr: null,
     dynptrReference: 0,
     graph: null,
     sizeMax: 0n,
@@ -101,7 +105,7 @@ const ACCEPTED: Record<string, readonly number[]> = {
   STACK0: [RegType.STACK],
   CONST_STR: [RegType.MAP_VALUE],
   TIMER: [RegType.MAP_VALUE],
-  KPTR_DEST: [RegType.MAP_VALUE],
+  KPTR_DEST: [RegType.MAP_VALUE, RegType.BTF_ID | MEM_ALLOC],
   DYNPTR: [RegType.STACK, RegType.CONST_DYNPTR],
   UNINIT_DYNPTR: [RegType.STACK, RegType.CONST_DYNPTR],
 };
@@ -121,7 +125,7 @@ function isWritten(proto: Prototype, index: number, kind: string): boolean {
   return kind.startsWith('UNINIT') || WRITTEN.has(`${proto.id}:${index}`);
 }
 
-function checkType(env: Env, proto: Prototype, index: number, arg: Argument): void {
+function checkType(env: Env, proto: Prototype, index: number, arg: Argument, meta: CallMeta): void {
   const { regs } = env;
   const regno = index + 1;
   const reg = env.reg(regno);
@@ -133,9 +137,14 @@ function checkType(env: Env, proto: Prototype, index: number, arg: Argument): vo
   if (MEMORY_KINDS.has(arg.kind) && !isWritten(proto, index, arg.kind)) type &= ~MEM_RDONLY;
   if (arg.nullable || arg.kind === 'STACK0') type &= ~MAYBE_NULL;
   if (arg.kind === 'BTF' && hasFlag(type, MAYBE_NULL)) type &= ~MAYBE_NULL;
+  if (meta.kptr !== null && hasFlag(type, MEM_ALLOC)) type &= ~(MEM_ALLOC | MEM_PERCPU);
   if (!accepted.includes(type)) {
     const names = accepted.map((one) => typeName(one)).join(', ');
     env.fail(Errno.EACCES, `R${regno} type=${typeName(real)} expected=${names}`);
+  }
+  if (meta.kptr !== null) {
+    if (!kptrFits(env, regno, meta.kptr)) env.refuse(Errno.EACCES);
+    return;
   }
   if (baseType(type) === RegType.BTF_ID && (arg.kind === 'BTF' || arg.kind === 'SOCK_COMMON/BTF')) {
     checkStruct(env, index, arg, real);
@@ -194,6 +203,18 @@ function noteMap(env: Env, regno: number, meta: CallMeta): void {
   meta.mapRegno = regno;
 }
 
+/** A timer and the map it is initialised with must belong together. */
+function checkSameMap(env: Env, regno: number, meta: CallMeta): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const uid = regs.get(reg, W_C);
+  if (meta.map === regs.get(reg, W_A) && meta.mapUid === uid) return;
+  env.fail(
+    Errno.EINVAL,
+    `timer pointer in R1 map_uid=${meta.mapUid} doesn't match map pointer in R2 map_uid=${uid}`,
+  );
+}
+
 /** Packet pointers may be read by helpers made for it. */
 function checkPacketArgument(env: Env, proto: Prototype, type: number): void {
   if (isPacketType(type) && !proto.packetAccess) {
@@ -239,22 +260,26 @@ export function checkFieldAddress(env: Env, regno: number, kind: 'bpf_timer' | '
   env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct ${kind}'${tail}`);
 }
 
-function checkKptrSlot(env: Env, regno: number): void {
+function checkKptrSlot(env: Env, regno: number, meta: CallMeta): void {
   const { regs } = env;
   const reg = env.reg(regno);
-  const map = env.maps[regs.get(reg, W_A)];
+  const map = baseType(regs.type(reg)) === RegType.MAP_VALUE ? env.maps[regs.get(reg, W_A)] : null;
   if (!regs.isConst(reg)) {
     env.fail(Errno.EINVAL, `R${regno} doesn't have constant offset. kptr has to be at the constant offset`);
   }
-  if (map.spec.valueType === undefined || map.spec.valueType === 0) {
+  if (map !== null && (map.spec.valueType === undefined || map.spec.valueType === 0)) {
     env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_kptr_xchg`);
   }
-  const fields = mapFields(env, map).filter((one) => one.kind.includes('kptr'));
-  if (fields.length === 0) env.fail(Errno.EINVAL, `R${regno} has no valid kptr`);
+  const fields = fieldsAt(env, reg).filter((one) => one.kind.includes('kptr'));
+  if (fields.length === 0) {
+    const name = env.legacy && map !== null ? `map '${map.spec.name}'` : `R${regno}`;
+    env.fail(Errno.EINVAL, `${name} has no valid kptr`);
+  }
   const off = regs.off(reg) + regs.valueNumber(reg);
   const field = fields.find((one) => one.offset === off);
   if (field === undefined) env.fail(Errno.EACCES, `off=${off} doesn't point to kptr`);
   if (field.kind === 'kptr_untrusted') env.fail(Errno.EACCES, `off=${off} kptr isn't referenced kptr`);
+  meta.kptr = field;
 }
 
 function checkFixedMemory(env: Env, proto: Prototype, index: number, arg: Argument, meta: CallMeta): void {
@@ -300,7 +325,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
   checkPacketArgument(env, proto, type);
   const isNull = regs.isZero(reg) && (arg.nullable || arg.kind === 'STACK0');
   if (!isNull) {
-    checkType(env, proto, index, arg);
+    checkType(env, proto, index, arg, meta);
     checkOffset(env, regno, arg.release);
   }
   if (arg.release) {
@@ -312,6 +337,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
   if (regs.get(reg, W_REF) !== 0 && arg.kind !== 'KPTR_DEST') meta.reference = regs.get(reg, W_REF);
   switch (arg.kind) {
     case 'MAP':
+      if (meta.map >= 0) checkSameMap(env, regno, meta);
       noteMap(env, regno, meta);
       return;
     case 'KEY':
@@ -349,7 +375,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
     case 'SPIN_LOCK':
       return;
     case 'KPTR_DEST':
-      checkKptrSlot(env, regno);
+      checkKptrSlot(env, regno, meta);
       return;
     case 'DYNPTR':
     case 'UNINIT_DYNPTR':

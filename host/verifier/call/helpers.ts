@@ -287,7 +287,10 @@ function setKernelPointer(env: Env, proto: Prototype, meta: CallMeta): void {
     return;
   }
   // What kptr_xchg takes out of the map is of the field's type.
-  setBtfPointer(env, env.reg(0), 0, meta.resultBtf, TypeFlag.PTR_TRUSTED);
+  const own = meta.kptr?.pointeeBtf === 1;
+  const percpu = meta.kptr?.kind === 'percpu_kptr' ? TypeFlag.MEM_PERCPU : 0;
+  const flags = own ? TypeFlag.MEM_ALLOC | percpu : 0;
+  setBtfPointer(env, env.reg(0), own ? 1 : 0, meta.kptr?.pointee ?? 0, flags);
 }
 
 /** The result of helpers that acquire a resource, or pass one on. */

@@ -187,6 +187,13 @@ export function forkIterator(env: Env, at: InsnIndex): void {
   regs.setSmallConst(r0, 0, true);
 }
 
+/** What protects the elements of the iterator that the call advances. */
+export function elementFlag(env: Env): number {
+  const { depth, slot } = env.iterOffset;
+  const type = env.regs.type(slotAddress(env.state.frames[depth], slot));
+  return (type & TypeFlag.MEM_RCU) !== 0 ? TypeFlag.MEM_RCU : TypeFlag.PTR_TRUSTED;
+}
+
 /** Remembers which iterator r1 names, before the call makes the register unusable. */
 export function noteIterator(env: Env, regno: number): void {
   const { depth, slot } = placeOf(env, regno, 'iter');

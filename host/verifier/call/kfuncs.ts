@@ -13,7 +13,7 @@ import { Errno } from '../verifier-error.js';
 import { isAsyncCallbackKfunc, isSyncCallbackKfunc } from './callback-kinds.js';
 import { newMeta } from './arguments.js';
 import { simulateCallback } from './callbacks.js';
-import { forkIterator } from './iterators.js';
+import { elementFlag, forkIterator } from './iterators.js';
 import { checkKfuncArguments } from './kfunc-arguments.js';
 import { type KfuncCall, kernelType } from './kfunc-call.js';
 import { giveToContainer, setObjectResult } from './kfunc-objects.js';
@@ -129,8 +129,7 @@ function setResult(env: Env, call: KfuncCall): void {
       return;
     }
     if (pointee.kind === BtfKind.STRUCT) {
-      const rcu = (call.flags & KfuncFlag.RCU_PROTECTED) !== 0;
-      setBtfPointer(env, r0, 0, pointee.id, rcu ? TypeFlag.MEM_RCU : TypeFlag.PTR_TRUSTED);
+      setBtfPointer(env, r0, 0, pointee.id, (call.flags & KfuncFlag.ITER_NEXT) !== 0 ? elementFlag(env) : 0);
     } else {
       const size = call.bufferSize >= 0 ? call.bufferSize : btf.sizeOf(pointee.id);
       if (size === 0) {
