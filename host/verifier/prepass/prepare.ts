@@ -9,6 +9,7 @@ import { Errno, VerifierError } from '../verifier-error.js';
 import { checkAttachTarget } from './attach.js';
 import { checkControlFlow } from './control-flow.js';
 import { checkFuncInfo, findExceptionCallback, matchFuncInfo } from './func-info.js';
+import { checkLineInfo } from './line-info.js';
 import { Prepass } from './prepass.js';
 import { resolvePseudo } from './pseudo.js';
 import { checkLayout, collectSubprograms, type Traits } from './subprograms.js';
@@ -39,6 +40,7 @@ export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true
   const traits = checkLayout(pass, starts);
   if (!pass.isModern) checkFuncInfo(pass);
   matchFuncInfo(pass, starts, traits);
+  checkLineInfo(pass, starts);
   const resolved = resolvePseudo(pass);
   const marks = checkControlFlow(pass, kfuncs, exceptionCallback);
   checkAttachTarget(pass);
