@@ -11,6 +11,7 @@ const SUITES: Record<string, () => Promise<Suite>> = {
   btf: () => import('./btf.js'),
   jit: () => import('./jit.js'),
   lookup: () => import('./lookup/suite.js'),
+  run: () => import('./run/suite.js'),
   verify: () => import('./verify.js'),
 };
 

@@ -43,6 +43,8 @@ export class CoreJit {
   readonly #core: Core;
   readonly #record: number;
   readonly #insns: number;
+  #codeLength = 0;
+  #passes = 0;
 
   constructor(core: Core, parameters: JitParameters) {
     this.#core = core;
@@ -96,7 +98,12 @@ export class CoreJit {
 
   /** Emission and sizing passes: afterwards {@link codeLength} and {@link passes} are final. */
   size(): JitStep {
-    return this.#step(this.#core.exports.jitSize(this.#record));
+    const failure = this.#step(this.#core.exports.jitSize(this.#record));
+    if (failure !== null) return failure;
+    const view = this.#core.view;
+    this.#codeLength = view.getUint32(this.#record + L.JIT_CODE_LENGTH, true);
+    this.#passes = view.getUint32(this.#record + L.JIT_PASSES, true);
+    return null;
   }
 
   /** The emission pass alone, again; after {@link size}, before {@link image}. For measuring. */
@@ -122,11 +129,11 @@ export class CoreJit {
 
   /** Bytes. */
   get codeLength(): number {
-    return this.#u32(L.JIT_CODE_LENGTH);
+    return this.#codeLength;
   }
 
   get passes(): number {
-    return this.#u32(L.JIT_PASSES);
+    return this.#passes;
   }
 
   /** First `size` bytes of the image: code, filling, exception table. */
@@ -136,16 +143,19 @@ export class CoreJit {
 
   /** Offset of each slot and of the end. */
   offsets(): Uint32Array {
-    const start = this.#u32(L.JIT_OFFSETS) >>> 2;
-    return this.#core.words.slice(start, start + this.#u32(L.JIT_INSN_COUNT) + 1);
+    const { words } = this.#core;
+    const record = this.#record >>> 2;
+    const start = words[record + (L.JIT_OFFSETS >>> 2)] >>> 2;
+    return words.slice(start, start + words[record + (L.JIT_INSN_COUNT >>> 2)] + 1);
   }
 
   /** Patch sites of directly patched tail calls. */
   directSites(): { bypass: ByteOffset; target: ByteOffset; insn: InsnIndex }[] {
     const view = this.#core.view;
-    const start = this.#u32(L.JIT_FIXES);
+    const start = view.getUint32(this.#record + L.JIT_FIXES, true);
+    const count = view.getUint32(this.#record + L.JIT_FIX_COUNT, true);
     const sites = [];
-    for (let k = 0; k < this.#u32(L.JIT_FIX_COUNT); k++) {
+    for (let k = 0; k < count; k++) {
       const at = start + k * L.JIT_FIX_SIZE;
       if (view.getUint32(at + L.JIT_FIX_KIND, true) !== L.JIT_FIX_DIRECT) continue;
       const bypass = view.getUint32(at + L.JIT_FIX_OFFSET, true);
