@@ -62,7 +62,7 @@ export interface CaseMap {
 /**
  * One program and what Linux answers. In `text` (kernel dialect of host/asm): `map_fd 0` and `map_value 0 +8` name
  * maps of the case, `call kfunc NAME` and `btf_id NAME` names of the kernel's BTF, `typeid(struct x)` an id of the
- * case's own BTF, `ktypeid(x)` the id of a struct of the kernel's.
+ * case's own BTF, `ktypeid(x)` the id of a struct of the kernel's, `OFFSETOF(x.m)` the offset of a member.
  */
 export interface VerifierCase {
   /** The rule shown: a message of tests/fixtures/verifier-rules.tsv, or a name of the test's own. */
@@ -91,6 +91,9 @@ export interface VerifierCase {
   /** The accepted program as the kernel dumps it, an instruction a line; kernel and map addresses as `ADDRESS`. */
   readonly xlated?: string;
   readonly xlated61?: string;
+  /** Loads of the accepted program that the exception table covers. */
+  readonly exentries?: number;
+  readonly exentries61?: number;
 }
 
 export const MAP = {
@@ -203,6 +206,13 @@ function expand(text: string, btf: Btf, types: CTypes | null): string {
       (_, name: string) => `btf_id ${kernelId(name, BtfKind.VAR, BtfKind.FUNC)}`,
     )
     .replaceAll(/\bktypeid\((\w+)\)/g, (_, name: string) => kernelId(name, BtfKind.STRUCT))
+    .replaceAll(/\bOFFSETOF\((\w+)\.(\w+)\)/g, (_, struct: string, field: string) => {
+      const type = btf.type(btf.find(struct, BtfKind.STRUCT));
+      const member =
+        type.kind === BtfKind.STRUCT ? type.members.find((one) => one.name === field) : undefined;
+      if (member === undefined) throw new Error(`no "${struct}.${field}" in the kernel's BTF`);
+      return String(member.bitOffset / 8);
+    })
     .replaceAll(/\btypeid\(([^)]+)\)/g, (_, name: string) => String(types!.id(name)));
 }
 
@@ -286,6 +296,8 @@ function listing({ xlated }: VerifiedProgram, want: readonly string[]): string[]
 function check(test: VerifierCase, version: KernelName, want: Verdict, core: Core): void {
   const { verdict, log, program } = answer(test, version, core);
   const xlated = version === '6.12' ? test.xlated : test.xlated61;
+  const exentries = version === '6.12' ? test.exentries : test.exentries61;
+  if (exentries !== undefined && program !== null) assert.equal(program.numExentries, exentries);
   if (xlated !== undefined && program !== null) {
     const lines = linesOf(xlated);
     assert.deepEqual(listing(program, lines), lines);
