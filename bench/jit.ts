@@ -203,11 +203,3 @@ export const rows: Suite['rows'] = async function* ({ quick, progress }) {
   yield memoryRow(core, 'memory 60000 probe loads', program(60_000, PROBES));
   yield memoryRow(core, 'memory 60000 branches', program(60_000, BRANCHES));
 };
-export const programs = [
-  ...SIZES.map((s) => [`mixed ${s}`, program(s, MIXED)]),
-  ['probes', program(60000, PROBES)],
-  ['branches', program(60000, BRANCHES)],
-  ['cascade 1000', cascade(17, 1000)],
-  ['cascade 60000', cascade(17, 60000)],
-  ['mixed 1M', program(LARGEST, MIXED)],
-];

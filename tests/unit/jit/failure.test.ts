@@ -5,6 +5,12 @@ import { JitError } from '../../../host/errors.js';
 import { compile } from '../../../host/jit/compile.js';
 import type { JitInput } from '../../../host/jit/jit-image.js';
 import type { JitKnobs } from '../../../host/profiles/profile.js';
+import * as L from '../../../assembly/layout/jit.js';
+import { jitError } from '../../../host/jit/failure.js';
+import { ImageCharge } from '../../../host/jit/image-charge.js';
+import { PackImages } from '../../../host/jit/pack-images.js';
+import { PageImages } from '../../../host/jit/page-images.js';
+import { GuestMemory } from '../../../host/mm/guest-memory.js';
 import { profile } from '../../../host/profiles/profiles.js';
 import { FakeImages, fromHex, jitInput, loadCore } from '../../support/jit.js';
 
@@ -234,6 +240,13 @@ const cases: readonly Case[] = [
     message: /second slot/,
     insn: 1,
   },
+  {
+    title: '5.5: jumps that shrink one after the other',
+    kernel: '5.5',
+    insns: endless(),
+    code: 'JIT_NO_CONVERGENCE',
+    message: /20 passes/,
+  },
   { title: 'no instructions', insns: '', code: 'JIT_BAD_PROGRAM', message: /without instructions/, insn: 0 },
   { title: 'half an instruction', insns: 'b700', code: 'JIT_BAD_PROGRAM', message: /2 bytes/ },
   {
@@ -244,6 +257,12 @@ const cases: readonly Case[] = [
     insn: 0,
   },
 ];
+
+/** Branches over just too much, of which each becomes short when one that it leads over has: more than 20 passes. */
+function endless(): string {
+  const link = '45200f0000000000' + 'b702000078563412';
+  return link.repeat(300) + MOV.repeat(15) + EXIT;
+}
 
 let core: Core;
 
@@ -273,12 +292,79 @@ describe('what the JIT refuses', () => {
   for (const each of cases) it(each.title, () => void attempt(each));
 });
 
+describe('messages of what no program here comes to', () => {
+  const MINUS_2 = 0xfffffffffffffffen;
+  const statuses: readonly (readonly [number, bigint, string, string])[] = [
+    [L.JIT_COND_JUMP_PADDING, 3n, 'JIT_PADDING', 'unexpected jmp_cond padding: 3 bytes'],
+    [L.JIT_NOP_JUMP_PADDING, 4n, 'JIT_PADDING', 'unexpected nop jump padding: 4 bytes'],
+    [L.JIT_JUMP_PADDING, MINUS_2, 'JIT_PADDING', 'unexpected jump padding: -2 bytes'],
+    [L.JIT_FATAL, 0n, 'JIT_FATAL', 'bpf_jit: fatal error'],
+    [L.JIT_LENGTH_CHANGED, 98n, 'JIT_LENGTH_CHANGED', 'bpf_jit: proglen=98 != oldproglen=100'],
+    [L.JIT_NO_MEMORY, 0n, 'JIT_NO_MEMORY', 'linear memory of the core is exhausted'],
+  ];
+  for (const [status, value, code, message] of statuses)
+    it(message, () => {
+      const error = jitError({ status, insn: 7, value }, 100);
+      assert.ok(error instanceof JitError);
+      assert.deepEqual([error.code, error.message], [code, message]);
+    });
+});
+
+function smallMemory(): GuestMemory {
+  const page = 4096;
+  return new GuestMemory(core, { direct: page, vmalloc: page, user: page, text: page, modules: 8 << 20 });
+}
+
+function assertEmpty(images: PackImages | PageImages, memory: GuestMemory, title: string): void {
+  assert.equal(images.charge.used, 0, title);
+  assert.deepEqual([...memory.usedPages('modules')], [], title);
+}
+
 describe('a refused program', () => {
   it('leaves no memory of the core behind', () => {
     const before = core.exports.heapInUse();
     for (const each of cases) attempt(each);
     assert.equal(core.exports.heapInUse(), before);
   });
+
+  it('leaves no image and no charge behind, whichever function was refused', () => {
+    const memory = smallMemory();
+    const good = jitInput(fromHex(MOV + EXIT));
+    for (const each of cases) {
+      const { jit, version } = profile(`linux-${each.kernel ?? '6.12'}`);
+      const Images = version === '5.5' ? PageImages : PackImages;
+      const images = new Images(memory);
+      const bad = jitInput(fromHex(each.insns), each.input);
+      for (const functions of [[bad], [good, bad], [bad, good]]) {
+        assert.throws(
+          () => compile(core, { ...jit, ...each.knobs }, functions, images),
+          JitError,
+          each.title,
+        );
+        assertEmpty(images, memory, each.title);
+      }
+    }
+  });
+
+  for (const [Images, room] of [
+    [PackImages, 64],
+    [PageImages, 4096],
+  ] as const)
+    it(`is refused at the limit of ${Images.name}; the functions before it are given back`, () => {
+      const memory = smallMemory();
+      const { jit } = profile('linux-6.12');
+      const input = jitInput(fromHex(MOV + EXIT), { name: 'main' });
+      const images = new Images(memory, { charge: new ImageCharge(room, false) });
+      const both = [input, { ...input, name: 'second' }];
+      const refused = { code: 'JIT_NO_IMAGE', message: 'function second: no room for its image' };
+      assert.throws(() => compile(core, jit, both, images), refused);
+      // From the second time on the page table has all its nodes.
+      const before = core.exports.heapInUse();
+      assert.throws(() => compile(core, jit, both, images), refused);
+      assert.equal(core.exports.heapInUse(), before);
+      assertEmpty(images, memory, Images.name);
+      assert.equal(compile(core, jit, [input], images).length, 1);
+    });
 
   it('gives back the images of all its functions', () => {
     const first = jitInput(fromHex(MOV + EXIT));
