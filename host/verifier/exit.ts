@@ -29,6 +29,8 @@ const ATTACH_SESSION = 56;
 const BOOLEAN_TYPES = new Set([9, 13, 15, 23, 25, 30, 32]);
 const ONLY_ONE = new Set([19, 20, 29, 30, 31, 32, 51, 52, 53]);
 const BIND = new Set([8, 9]);
+const VOID_HOOK_NOTE =
+  "\nNote, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!";
 const BOOLEAN_HOOKS = new Set(['xfrm_state_pol_flow_match', 'audit_rule_known', 'inode_xattr_skipcap']);
 
 /** Prints and refuses references, locks and sections that are still open. */
@@ -39,7 +41,7 @@ export function checkResources(env: Env): void {
     if (state.rcuDepth > 0) env.fail(Errno.EINVAL, 'bpf_rcu_read_unlock is missing');
     if (state.preemptDepth > 0) {
       const n = state.preemptDepth;
-      env.fail(Errno.EINVAL, `${n} bpf_preempt_enable${n === 1 ? ' is' : 's are'} missing`);
+      env.fail(Errno.EINVAL, `${n} bpf_preempt_enable${n === 1 ? ' is' : '(s) are'} missing`);
     }
   }
   checkReferences(env, false);
@@ -161,7 +163,9 @@ export function checkReturn(env: Env, regno = 0): void {
   }
   if (!env.legacy) markPrecise(env, regno);
   if (withinRange(env, reg, range.min, range.max, 'low' in range && range.low === true)) return;
-  failRange(env, reg, range.min, range.max, when, regno);
+  const isVoidHook = !isAsync && spec.type === LSM && spec.expectedAttachType === ATTACH_LSM_CGROUP;
+  const note = isVoidHook && hookReturnsVoid(env) ? VOID_HOOK_NOTE : '';
+  failRange(env, reg, range.min, range.max, when, regno, note);
 }
 
 /** Form of an exit instruction. */

@@ -116,6 +116,9 @@ function simulatePacketLoad(env: Env, at: InsnIndex, indirect: boolean): void {
   if (state.rcuDepth > 0) {
     env.fail(Errno.EINVAL, 'BPF_LD_[ABS|IND] cannot be used inside bpf_rcu_read_lock-ed region');
   }
+  if (state.preemptDepth > 0) {
+    env.fail(Errno.EINVAL, 'BPF_LD_[ABS|IND] cannot be used inside bpf_preempt_disable-ed region');
+  }
   if (regs.type(env.reg(6)) !== RegType.CTX) {
     env.fail(Errno.EINVAL, 'at the time of BPF_LD_ABS|IND R6 != pointer to skb');
   }
