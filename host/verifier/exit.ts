@@ -29,8 +29,7 @@ const ATTACH_SESSION = 56;
 const BOOLEAN_TYPES = new Set([9, 13, 15, 23, 25, 30, 32]);
 const ONLY_ONE = new Set([19, 20, 29, 30, 31, 32, 51, 52, 53]);
 const BIND = new Set([8, 9]);
-const VOID_HOOK_NOTE =
-  "\nNote, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!";
+const VOID_HOOK_NOTE = "\nNote, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!";
 const BOOLEAN_HOOKS = new Set(['xfrm_state_pol_flow_match', 'audit_rule_known', 'inode_xattr_skipcap']);
 
 /** Prints and refuses references, locks and sections that are still open. */

@@ -28,7 +28,7 @@ function rangeTnum(min: number, max: number): [bigint, bigint] {
   return [BigInt.asUintN(64, BigInt(min)) & ~delta, delta];
 }
 
-/** Refuses a value outside its range; `when` starts the line. */
+/** Refuses a value outside its range; `when` starts the line, `note` (a line of its own) ends it. */
 export function failRange(
   env: Env,
   reg: HostAddress,
@@ -36,6 +36,7 @@ export function failRange(
   max: number,
   when: string,
   regno: number,
+  note = '',
 ): never {
   const { regs } = env;
   let text = `${when} the register R${regno} has`;
@@ -44,12 +45,12 @@ export function failRange(
     text += regs.isUnknown(reg)
       ? ' unknown scalar value'
       : ` value ${tnumText(regs.value(reg), regs.mask(reg))}`;
-    env.fail(Errno.EINVAL, `${text} should have been in ${tnumText(value, mask)}`);
+    env.fail(Errno.EINVAL, `${text} should have been in ${tnumText(value, mask)}${note}`);
   }
   const smin = regs.smin(reg);
   const smax = regs.smax(reg);
   if (smin > S64_MIN) text += ` smin=${smin}`;
   if (smax < S64_MAX) text += ` smax=${smax}`;
   if (smin === S64_MIN && smax === S64_MAX) text += ' unknown scalar value';
-  env.fail(Errno.EINVAL, `${text} should have been in [${min}, ${max}]`);
+  env.fail(Errno.EINVAL, `${text} should have been in [${min}, ${max}]${note}`);
 }
