@@ -24,6 +24,7 @@ import {
 import {
   KSYM_BAD_RANGE,
   KSYM_ENTRIES,
+  KSYM_FLAGS,
   KSYM_FLAG_PROGRAM,
   KSYM_IDS,
   KSYM_NODE0,
@@ -101,9 +102,15 @@ function isOutside(start: u64, last: u64): bool {
   return (start - base) >> WINDOW_SHIFT !== 0 || (last - base) >> WINDOW_SHIFT !== 0;
 }
 
+/** Drops the node of an image that did not come in: its table stays the caller's. */
+function giveUp(node: usize): void {
+  store<u16>(node + KSYM_FLAGS, 0);
+  kallsymsDrop(node);
+}
+
 /**
  * Adds the function with text [start, last] and the table at `tableGuest` (linear: `table`): INDEX_OK, or why it is
- * refused, with nothing changed.
+ * refused, with nothing changed. `flags`: KSYM_FLAG_OWNS_TABLE or 0.
  */
 export function faultIndexAdd(
   start: u64,
@@ -113,6 +120,7 @@ export function faultIndexAdd(
   entries: u32,
   program: u32,
   func: u32,
+  flags: u32,
 ): u32 {
   if (
     overlaps(start, entries === 0 ? last : max<u64>(last, tableGuest + <u64>entries * EXTABLE_ENTRY_SIZE - 1))
@@ -120,7 +128,16 @@ export function faultIndexAdd(
     return INDEX_OVERLAP;
   const wrong = checkTable(start, last, tableGuest, table, entries);
   if (wrong !== INDEX_OK) return wrong;
-  const node = kallsymsMake(start, last, tableGuest, table, entries, program, func, KSYM_FLAG_PROGRAM);
+  const node = kallsymsMake(
+    start,
+    last,
+    tableGuest,
+    table,
+    entries,
+    program,
+    func,
+    flags | KSYM_FLAG_PROGRAM,
+  );
   if (node === KSYM_NO_MEMORY) return INDEX_NO_MEMORY;
   if (node <= <usize>KSYM_BAD_RANGE) return INDEX_OVERLAP;
   let block: usize = 0;
@@ -130,7 +147,7 @@ export function faultIndexAdd(
     if (block !== 0) first = idsTake(entries, block);
     if (first === FAULT_MISS) {
       heapFree(block);
-      kallsymsDrop(node);
+      giveUp(node);
       return INDEX_NO_MEMORY;
     }
     store<u32>(block + BLOCK_NODE, <u32>node);
@@ -153,7 +170,7 @@ export function faultIndexAdd(
   }
   idsGive(first, entries);
   heapFree(block);
-  kallsymsDrop(node);
+  giveUp(node);
   return INDEX_NO_MEMORY;
 }
 

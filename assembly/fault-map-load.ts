@@ -3,6 +3,7 @@ import { heapAlloc, heapFree } from './heap';
 import { faultMapBase, isEmptyLeaf, leafAt, recordAt, setLeaf } from './fault-map';
 import { addStart, closeRecord, dropStarts, openRecord, openStarts } from './fault-map-record';
 import { fixupDetail } from './fault-tree';
+import { publish32, publish64, publish8 } from './publish';
 import { EXTABLE_ENTRY_SIZE, EXTABLE_FIXUP, EXTABLE_INSN } from './layout/extable';
 import {
   CHUNK_SHIFT,
@@ -88,7 +89,7 @@ export function faultMapLoad(table: usize, tableGuest: u64, entries: u32, id: u3
       store<u16>(liveAt(here), load<u16>(liveAt(here)) + 1);
       do {
         starts |= (<u64>1) << offset;
-        if (details !== lastDetail) store<u8>(details, fixupDetail(load<u32>(entry + EXTABLE_FIXUP)));
+        if (details !== lastDetail) publish8(details, fixupDetail(load<u32>(entry + EXTABLE_FIXUP)));
         else break;
         details++;
         entry += EXTABLE_ENTRY_SIZE;
@@ -96,8 +97,8 @@ export function faultMapLoad(table: usize, tableGuest: u64, entries: u32, id: u3
         offset = <u64>entry + toWindow + <u64>(<i64>load<i32>(entry + EXTABLE_INSN));
       } while (offset >> CHUNK_SHIFT === chunk);
       if (<i32>popcnt(starts) <= RECORD_DETAIL_COUNT) {
-        store<u32>(record + RECORD_IDS, id);
-        store<u64>(record + RECORD_STARTS, starts);
+        publish32(record + RECORD_IDS, id);
+        publish64(record + RECORD_STARTS, starts);
         id += <u32>(entry - from) / EXTABLE_ENTRY_SIZE;
         continue;
       }
@@ -134,8 +135,8 @@ export function faultMapUnload(first: u64, last: u64): void {
     if (to - offset < CHUNK_BYTES - 1) mask &= ((<u64>2) << (to - offset)) - 1;
     if ((starts & mask) === 0) continue;
     if ((starts & ~mask) === 0 && <i32>load<u32>(record + RECORD_IDS) >= 0) {
-      store<u64>(record, 0, RECORD_STARTS);
-      store<u32>(record, 0, RECORD_IDS);
+      publish64(record + RECORD_STARTS, 0);
+      publish32(record + RECORD_IDS, 0);
       if (releaseRecord(offset)) record = 0;
       continue;
     }

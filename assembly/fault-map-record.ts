@@ -2,12 +2,12 @@
 // have more starts than details fit.
 import { heapAlloc, heapFree } from './heap';
 import { sideBlock } from './fault-map';
+import { publish32, publish64, publish8 } from './publish';
 import {
   RECORD_DETAILS,
   RECORD_DETAIL_COUNT,
   RECORD_IDS,
   RECORD_SIDE,
-  RECORD_SIZE,
   RECORD_STARTS,
   SIDE_SHIFT,
 } from './layout/fault-map';
@@ -64,13 +64,12 @@ export function closeRecord(record: usize): bool {
   let side: usize = <i32>old < 0 ? sideBlock(old) : 0;
   const n = <usize>popcnt(starts);
   if (starts === 0 || isPlain()) {
-    heapFree(side);
-    memory.fill(record, 0, RECORD_SIZE);
-    store<u64>(record + RECORD_STARTS, starts);
-    if (starts !== 0) store<u32>(record + RECORD_IDS, load<u32>(ids + ((<usize>ctz(starts)) << 2)));
+    publish32(record + RECORD_IDS, starts === 0 ? 0 : load<u32>(ids + ((<usize>ctz(starts)) << 2)));
     let at = record + RECORD_DETAILS;
     for (let left = starts; left !== 0; left &= left - 1)
-      store<u8>(at++, load<u8>(details + <usize>ctz(left)));
+      publish8(at++, load<u8>(details + <usize>ctz(left)));
+    publish64(record + RECORD_STARTS, starts);
+    heapFree(side);
     return true;
   }
   // A block of a bigger set is kept: taking starts away never needs memory.
@@ -83,12 +82,11 @@ export function closeRecord(record: usize): bool {
   let rank: usize = 0;
   for (let left = starts; left !== 0; left &= left - 1) {
     const start = <usize>ctz(left);
-    store<u32>(side + (rank << 2), load<u32>(ids + (start << 2)));
-    store<u8>(side + (n << 2) + rank, load<u8>(details + start));
+    publish32(side + (rank << 2), load<u32>(ids + (start << 2)));
+    publish8(side + (n << 2) + rank, load<u8>(details + start));
     rank++;
   }
-  memory.fill(record, 0, RECORD_SIZE);
-  store<u64>(record + RECORD_STARTS, starts);
-  store<u32>(record + RECORD_IDS, RECORD_SIDE | (<u32>(side >> SIDE_SHIFT)));
+  publish32(record + RECORD_IDS, RECORD_SIDE | (<u32>(side >> SIDE_SHIFT)));
+  publish64(record + RECORD_STARTS, starts);
   return true;
 }

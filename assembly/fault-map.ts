@@ -15,12 +15,13 @@ import {
   WINDOW_SHIFT,
 } from './layout/fault-map';
 import { faultTreeLookup } from './fault-tree';
+import { publish32 } from './publish';
 
 /** Detail of the last single lookup. */
 export const detailCell: usize = memory.data(16);
 
 /** The records of text that has none: all zero, never written. */
-const emptyLeaf: usize = memory.data(LEAF_BYTES, 64);
+export const emptyLeaf: usize = memory.data(LEAF_BYTES, 64);
 
 /** Address of each leaf less that of the empty one; the word past the window stays 0. */
 const directory: usize = memory.data((WINDOW_LEAVES + 1) << 2, 64);
@@ -36,8 +37,8 @@ let windowBase: u64 = 0xffffffffc0000000;
 
 let leaves: u32 = 0;
 
-/** Images with text outside of the window: the latch tree answers for them. */
-let outsiders: u32 = 0;
+/** Images with text outside of the window (u32): the latch tree answers for them. In memory for readers' threads. */
+const outsiderCount: usize = memory.data(4, 4);
 
 /** First address of the window; it is set while the map is empty. */
 export function faultMapBase(): u64 {
@@ -48,8 +49,12 @@ export function faultMapSetBase(base: u64): void {
   windowBase = base;
 }
 
+export function outsiders(): u32 {
+  return load<u32>(outsiderCount);
+}
+
 export function faultMapOutsiders(change: i32): void {
-  outsiders += change;
+  publish32(outsiderCount, load<u32>(outsiderCount) + change);
 }
 
 /** Leaves in use. */
@@ -64,7 +69,7 @@ export function leafAt(offset: u64): usize {
 /** Puts a leaf in the place of the empty one, or 0: that one again. */
 export function setLeaf(offset: u64, leaf: usize): void {
   leaves += leaf === 0 ? -1 : 1;
-  store<u32>(directory + ((<usize>(offset >> LEAF_SHIFT)) << 2), leaf === 0 ? 0 : <u32>(leaf - emptyLeaf));
+  publish32(directory + ((<usize>(offset >> LEAF_SHIFT)) << 2), leaf === 0 ? 0 : <u32>(leaf - emptyLeaf));
 }
 
 export function isEmptyLeaf(leaf: usize): bool {
@@ -98,7 +103,7 @@ function sideLookup(record: usize, pc: u64, detail: usize): u32 {
 function lookup(pc: u64, detail: usize): u32 {
   const offset = pc - windowBase;
   if (offset >> WINDOW_SHIFT !== 0) {
-    if (outsiders !== 0) return faultTreeLookup(pc, detail);
+    if (outsiders() !== 0) return faultTreeLookup(pc, detail);
     store<u8>(detail, 0);
     return FAULT_MISS;
   }
@@ -123,7 +128,7 @@ export function faultMapLookupHalves(high: u32, low: u32): u32 {
 }
 
 /** Record of an offset from the window's base, less the address of the empty leaf. */
-function relativeRecord(offset: u64): usize {
+export function relativeRecord(offset: u64): usize {
   const leaf = <usize>min<u64>(offset >> LEAF_SHIFT, WINDOW_LEAVES);
   return <usize>load<u32>(leaf << 2, directory) + ((<usize>(offset >> TO_RECORD)) & RECORD_MASK);
 }
@@ -212,7 +217,7 @@ function batchByGroups(pcs: usize, left: usize, ids: usize, details: usize): voi
 
 /** Looks up `count` addresses (u64 each at `pcs`): ids go to u32s at `ids`, details to bytes at `details`. */
 export function faultMapBatch(pcs: usize, count: u32, ids: usize, details: usize): void {
-  if (outsiders !== 0) batchOneByOne(pcs, count, ids, details);
+  if (outsiders() !== 0) batchOneByOne(pcs, count, ids, details);
   else if (leaves > LEAVES_IN_CACHE) batchByGroups(pcs, count, ids, details);
   else batchByFour(pcs, count, ids, details);
 }

@@ -5,9 +5,11 @@ import {
   KSYM_BAD_RANGE,
   KSYM_ENTRIES,
   KSYM_FLAGS,
+  KSYM_FLAG_OWNS_TABLE,
   KSYM_FUNC,
   KSYM_IDS,
   KSYM_NODE0,
+  KSYM_NODE1,
   KSYM_NOT_FOUND,
   KSYM_NO_IDS,
   KSYM_NO_MEMORY,
@@ -22,11 +24,13 @@ import {
 } from './layout/kallsyms';
 import { RB_NODE_SIZE, RB_PARENT } from './layout/rbtree';
 import { rbLeft, rbRight, rbRoot } from './rbtree';
+import { readersEnter, readersLeave, readersPast, readersStamp } from './readers';
 
 const NODES_PER_SLAB: usize = 255;
 
-/** The one word of a node no reader looks at. */
+// The two words of a node no reader looks at.
 const RETIRED_LINK: usize = KSYM_NODE0 + RB_PARENT;
+const RETIRED_STAMP: usize = KSYM_NODE1 + RB_PARENT;
 
 /** Slabs of nodes, linked through their first word; the nodes follow at KSYM_SIZE. */
 let slabs: usize = 0;
@@ -34,9 +38,9 @@ let slabs: usize = 0;
 const latch: usize = memory.data(12);
 /** Free nodes, linked through their first word. */
 let free: usize = 0;
-/** Nodes erased inside a reader section: they keep their contents until the last section ends. */
+/** Erased nodes that a reader may be at, the oldest first: they keep their contents. */
 let retired: usize = 0;
-let readers: u32 = 0;
+let retiredLast: usize = 0;
 let symbols: u32 = 0;
 
 function takeNode(): usize {
@@ -58,13 +62,19 @@ function takeNode(): usize {
 }
 
 function giveNode(node: usize): void {
+  if ((load<u16>(node + KSYM_FLAGS) & KSYM_FLAG_OWNS_TABLE) !== 0) heapFree(load<u32>(node + KSYM_TABLE));
   store<u32>(node, <u32>free);
   free = node;
 }
 
-/** With no symbol and no reader left, the nodes' memory goes back. */
-function giveSlabs(): void {
-  if (symbols !== 0 || readers !== 0) return;
+/** Gives back what no reader can be at any more: nodes, and their memory with the last one. */
+function reclaim(): void {
+  while (retired !== 0 && readersPast(load<u32>(retired + RETIRED_STAMP))) {
+    const node = retired;
+    retired = load<u32>(node + RETIRED_LINK);
+    giveNode(node);
+  }
+  if (symbols !== 0 || retired !== 0) return;
   free = 0;
   while (slabs !== 0) {
     const slab = slabs;
@@ -85,17 +95,12 @@ export function kallsymsCount(): u32 {
 
 /** Begins a section in which nodes that were found stay valid, whatever is removed meanwhile. */
 export function kallsymsReadLock(): void {
-  readers++;
+  readersEnter(0);
 }
 
 export function kallsymsReadUnlock(): void {
-  if (--readers !== 0) return;
-  while (retired !== 0) {
-    const node = retired;
-    retired = load<u32>(node + RETIRED_LINK);
-    giveNode(node);
-  }
-  giveSlabs();
+  readersLeave(0);
+  reclaim();
 }
 
 /** Symbol whose range meets [start, last], or 0; writers' side. */
@@ -144,13 +149,12 @@ export function kallsymsMake(
 /** Gives back a node that is in no tree, as soon as no reader can be at it. */
 export function kallsymsDrop(node: usize): void {
   symbols--;
-  if (readers === 0) {
-    giveNode(node);
-    giveSlabs();
-  } else {
-    store<u32>(node + RETIRED_LINK, <u32>retired);
-    retired = node;
-  }
+  store<u32>(node + RETIRED_STAMP, readersStamp());
+  store<u32>(node + RETIRED_LINK, 0);
+  if (retired === 0) retired = node;
+  else store<u32>(retiredLast + RETIRED_LINK, <u32>node);
+  retiredLast = node;
+  reclaim();
 }
 
 /** Registers a symbol; arguments and answer as kallsymsMake. */

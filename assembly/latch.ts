@@ -3,18 +3,19 @@
 // the writer finds the old or the new set, never a tree in the middle of a change.
 //
 //   +0 seq u32   +4 root of tree 0 u32   +8 root of tree 1 u32: 12 bytes
+import { publish32 } from './publish';
 import { rbErase, rbInsert } from './rbtree';
 
 const SEQ: usize = 0;
 const ROOTS: usize = 4;
 
-// The only accesses to the counter: sequentially consistent atomics in a shared-memory build.
+// The only accesses to the counter.
 export function latchSeq(latch: usize): u32 {
-  return load<u32>(latch + SEQ);
+  return ASC_FEATURE_THREADS ? atomic.load<u32>(latch + SEQ) : load<u32>(latch + SEQ);
 }
 
 function latchStep(latch: usize): void {
-  store<u32>(latch + SEQ, load<u32>(latch + SEQ) + 1);
+  publish32(latch + SEQ, load<u32>(latch + SEQ) + 1);
 }
 
 /** Address of the root link of tree 0 or 1. */

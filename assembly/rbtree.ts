@@ -1,14 +1,15 @@
 // Red-black tree with parent links (Cormen et al., Introduction to Algorithms, chapter 13), without a sentinel.
 // `root` is the address of the u32 root link, `at` the offset of the node embedded in each element.
 import { RB_BLACK, RB_KEY, RB_LEFT, RB_PARENT, RB_RED, RB_RIGHT } from './layout/rbtree';
+import { publish32 } from './publish';
 
-// The only accesses to child and root links: a shared-memory build makes these two atomic.
+// The only accesses to child and root links: atomic where other threads read them.
 function linkGet(link: usize): usize {
-  return load<u32>(link);
+  return ASC_FEATURE_THREADS ? atomic.load<u32>(link) : load<u32>(link);
 }
 
 function linkSet(link: usize, element: usize): void {
-  store<u32>(link, <u32>element);
+  publish32(link, <u32>element);
 }
 
 export function rbLeft(element: usize, at: usize): usize {

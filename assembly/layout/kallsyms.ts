@@ -29,6 +29,8 @@ export const KSYM_NO_IDS = 0xffffffff;
 
 /** The text belongs to a program; trampolines and dispatchers have a ksym without it and no exception table. */
 export const KSYM_FLAG_PROGRAM = 1;
+/** The table is a block of the heap, freed with the symbol. */
+export const KSYM_FLAG_OWNS_TABLE = 2;
 
 /** Answers of kallsymsInsert that are not a node. */
 export const KSYM_NO_MEMORY = 0;

@@ -10,6 +10,7 @@ import {
   LEAF_BYTES,
 } from '../../assembly/layout/fault-map.js';
 import {
+  KSYM_FLAG_OWNS_TABLE,
   KSYM_FUNC,
   KSYM_IDS,
   KSYM_PROGRAM,
@@ -32,6 +33,8 @@ export interface IndexedText {
   readonly entries: number;
   readonly program: number;
   readonly func: number;
+  /** The table is a block of the core's heap that goes with the text. */
+  readonly ownsTable: boolean;
 }
 
 export type IndexAnswer = 'ok' | 'no memory' | 'overlap' | 'not found' | 'bad address' | 'bad fixup';
@@ -81,7 +84,10 @@ export class FaultMap {
 
   add(text: IndexedText): IndexAnswer {
     const { start, last, table, tableLinear, entries, program, func } = text;
-    return ANSWERS[this.exports.faultIndexAdd(start, last, table, tableLinear, entries, program, func)];
+    const flags = text.ownsTable ? KSYM_FLAG_OWNS_TABLE : 0;
+    return ANSWERS[
+      this.exports.faultIndexAdd(start, last, table, tableLinear, entries, program, func, flags)
+    ];
   }
 
   /** Entry that 'bad address' or 'bad fixup' was said of. */
@@ -91,12 +97,6 @@ export class FaultMap {
 
   remove(start: GuestAddress): IndexAnswer {
     return ANSWERS[this.exports.faultIndexRemove(start)];
-  }
-
-  /** Linear address of the table of the function that starts at `start`; null = no such function. */
-  tableOf(start: GuestAddress): HostAddress | null {
-    const node = this.exports.faultIndexFind(start) >>> 0;
-    return node === 0 ? null : this.core.words[(node + KSYM_TABLE) >>> 2];
   }
 
   /** Id of the first entry of the function that starts at `start`, which has one. */

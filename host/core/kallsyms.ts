@@ -53,7 +53,7 @@ export class KsymTree {
     const { exports } = this.core;
     let node = 0;
     if (record.isProgram && entries > 0) {
-      const answer = exports.faultIndexAdd(start, last, table, tableLinear, entries, program, func);
+      const answer = exports.faultIndexAdd(start, last, table, tableLinear, entries, program, func, 0);
       if (answer === INDEX_OK) return exports.kallsymsFind(start) >>> 0;
       if (answer === INDEX_OVERLAP) node = KSYM_OVERLAP;
     }

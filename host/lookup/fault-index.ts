@@ -157,6 +157,7 @@ export class FaultIndex {
       entries,
       program: image.program ?? this.#added,
       func: image.func ?? 0,
+      ownsTable: this.#memory === undefined && entries > 0,
     });
     if (answer !== 'ok') {
       if (this.#memory === undefined) this.#core.free(tableLinear);
@@ -173,11 +174,8 @@ export class FaultIndex {
   /** Removes the image that starts where this one does. Errors: LOOKUP_UNKNOWN. */
   remove(image: Pick<FaultImage, 'address'>): void {
     const { address } = image;
-    const table = isAddress(address) ? this.#map.tableOf(address) : null;
-    if (table === null)
+    if (!isAddress(address) || this.#map.remove(address) !== 'ok')
       throw new LookupError('LOOKUP_UNKNOWN', `fault index: no image starts at ${hex(address)}`, { address });
-    this.#map.remove(address);
-    if (this.#memory === undefined) this.#core.free(table);
     this.#size--;
   }
 
