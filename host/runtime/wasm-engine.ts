@@ -52,12 +52,16 @@ export interface WasmOptions {
 const DEFAULT_STACK = 16384;
 /** Stack that the frames of a verified program may take: 8 of at most 512 bytes together, each rounded up by 31. */
 const VERIFIED_ROOM = 1024;
+/** Bytes from a context on that a verified program may touch: no context of Linux is larger. */
+const CONTEXT_REACH = 1024;
 const DEFAULT_STEPS = 10_000_000_000n;
 /** Pointers to functions of raw programs, which cannot take any. */
 const UNPLACED = 0xffffffffa8000000n;
 
 interface Running {
   readonly options: WasmRunOptions;
+  /** Programs run with every access checked. */
+  readonly isChecked: boolean;
 }
 
 /** Runs BPF as WebAssembly; it follows the profile's JIT, guards, tail-call counting and arenas included. */
@@ -70,6 +74,7 @@ export class WasmEngine {
   readonly #free: number[] = [];
   readonly #byAddress = new Map<GuestAddress, { program: WasmProgram; index: number }>();
   readonly #byHandle = new Map<number, WasmProgram>();
+  readonly #checkedPrograms = new Map<WasmProgram, WasmProgram>();
   /** Down from the top, away from those of loaded programs. */
   #rawHandles = 0x80000000;
   #running: Running | null = null;
@@ -94,33 +99,49 @@ export class WasmEngine {
     addresses: readonly GuestAddress[],
     options: WasmLoadOptions = {},
   ): WasmProgram {
-    const raw = options.raw ?? false;
+    const program = this.#instantiate(source, handle, addresses, options);
+    this.#byHandle.set(handle, program);
+    for (const [index, address] of addresses.entries()) this.#byAddress.set(address, { program, index });
+    return program;
+  }
+
+  #instantiate(
+    source: WasmSource,
+    handle: number,
+    addresses: readonly GuestAddress[],
+    { raw = false, verified = false, partSlots, mainArguments }: WasmLoadOptions,
+  ): WasmProgram {
     const { bytes, gates } = translateProgram(this.#state.environment, source, {
       handle,
       addresses,
       raw,
-      verified: options.verified ?? false,
-      partSlots: options.partSlots,
-      mainArguments: options.mainArguments,
+      verified,
+      partSlots,
+      mainArguments,
     });
     const module = new WebAssembly.Module(bytes as BufferSource);
-    let program: WasmProgram | null = null;
     const { exports } = new WebAssembly.Instance(module, {
       env: {
         memory: this.#state.memory,
         table: this.#table,
         gate: (number: number) => this.#gate(gates[number]),
         tail: (array: bigint, index: bigint, slot: number) =>
-          this.#tail(program as WasmProgram, BigInt.asUintN(64, array), BigInt.asUintN(32, index), slot),
+          this.#tail(handle, BigInt.asUintN(64, array), BigInt.asUintN(32, index), slot),
       },
     });
     const functions = source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
     const slot = this.#free.pop() ?? this.#table.grow(1);
     this.#table.set(slot, functions[0] as () => unknown);
-    program = { handle, source, raw, verified: options.verified ?? false, addresses, functions, slot };
-    this.#byHandle.set(handle, program);
-    for (const [index, address] of addresses.entries()) this.#byAddress.set(address, { program, index });
-    return program;
+    return { handle, source, raw, verified, addresses, functions, slot };
+  }
+
+  /** The same program with every access checked, for a context that is not what a verifier takes it for. */
+  #checked(program: WasmProgram): WasmProgram {
+    const known = this.#checkedPrograms.get(program);
+    if (known) return known;
+    const made = this.#instantiate(program.source, program.handle, program.addresses, {});
+    this.#checkedPrograms.set(program, made);
+    return made;
   }
 
   /**
@@ -143,8 +164,12 @@ export class WasmEngine {
   unload(program: WasmProgram): void {
     for (const address of program.addresses) this.#byAddress.delete(address);
     this.#byHandle.delete(program.handle);
-    this.#table.set(program.slot, null);
-    this.#free.push(program.slot);
+    const checked = this.#checkedPrograms.get(program);
+    this.#checkedPrograms.delete(program);
+    for (const { slot } of checked ? [program, checked] : [program]) {
+      this.#table.set(slot, null);
+      this.#free.push(slot);
+    }
   }
 
   /** Runs a program with R1 to R5 = `args`. Errors: LIMIT_STEPS, LIMIT_STACK; what a gate handler throws. */
@@ -158,12 +183,14 @@ export class WasmEngine {
     }
     const logged = this.#faults.count;
     const budget = options.maxSteps ?? DEFAULT_STEPS;
-    this.#running = { options };
+    const isChecked = program.verified && !this.#isContext(args[0] ?? 0n);
+    this.#running = { options, isChecked };
     state.fuel = budget;
     let r0 = 0n;
     let oops: RawOops | null = null;
+    let steps = 0n;
     try {
-      r0 = this.#enter(program, options.func ?? 0, args);
+      r0 = this.#enter(isChecked ? this.#checked(program) : program, options.func ?? 0, args);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
       else if (thrown instanceof OopsSignal) oops = thrown.oops;
@@ -171,9 +198,9 @@ export class WasmEngine {
     } finally {
       this.#faults.drain();
       this.#running = outer;
+      steps = budget - state.fuel;
+      if (before) state.restore(before);
     }
-    const steps = budget - state.fuel;
-    if (before) state.restore(before);
     return { r0, steps, faults: this.#faults.since(logged), oops };
   }
 
@@ -185,6 +212,13 @@ export class WasmEngine {
         address: pointer,
       });
     return this.#enter(target.program, target.index, args);
+  }
+
+  /** Whether a verified program may go to this context without checks. */
+  #isContext(address: GuestAddress): boolean {
+    const { base, size } = this.#memory.region('direct');
+    const from = BigInt.asUintN(64, address);
+    return from >= base && from < base + BigInt(size) && this.#memory.isMapped(from, CONTEXT_REACH);
   }
 
   /** Enters a function below everything that runs. */
@@ -258,7 +292,7 @@ export class WasmEngine {
   }
 
   /** Decides a tail call: number in the table, or -1. 6.12 counts only calls that are taken. */
-  #tail(program: WasmProgram, array: GuestAddress, index: bigint, slot: number): number {
+  #tail(handle: number, array: GuestAddress, index: bigint, slot: number): number {
     const { offMapMaxEntries, offArrayPtrs, version } = this.#jit;
     const state = this.#state;
     const read = (address: GuestAddress, size: 4 | 8): bigint => {
@@ -266,7 +300,7 @@ export class WasmEngine {
       if (fault) {
         // The instruction that faults does not count.
         state.fuel++;
-        throw new OopsSignal({ ...fault, ip: BigInt(slot), program: program.handle });
+        throw new OopsSignal({ ...fault, ip: BigInt(slot), program: handle });
       }
       return this.#memory.readUint(address, size);
     };
@@ -277,7 +311,9 @@ export class WasmEngine {
     const target = read(BigInt.asUintN(64, array + BigInt(offArrayPtrs) + 8n * index), 8);
     if (target === 0n) return -1;
     if (late) state.tailCalls++;
-    return this.#running?.options.tailCall?.(target)?.slot ?? -1;
+    const program = this.#running?.options.tailCall?.(target);
+    if (!program) return -1;
+    return (this.#running?.isChecked ? this.#checked(program) : program).slot;
   }
 }
 

@@ -79,7 +79,7 @@ export function access(context: AccessContext, insn: Insn): boolean {
 /** Whether the code of an instruction compares an address with the window of the direct map. */
 export function looksInWindow(insn: Insn, pointers: Provenance, isVerified: boolean): boolean {
   if (insn.klass !== I.BPF_LDX && insn.klass !== I.BPF_ST && insn.klass !== I.BPF_STX) return false;
-  const kind = pointers.kind[insn.klass === I.BPF_LDX ? insn.src : insn.dst];
+  const kind = pointers.kind(insn.klass === I.BPF_LDX ? insn.src : insn.dst);
   if (kind === FRAME || kind === STACK || isArena(insn)) return false;
   const isProbe = insn.klass === I.BPF_LDX && insn.mode !== I.BPF_MEM && insn.mode !== I.BPF_MEMSX;
   return isProbe || !(isVerified && kind === CONTEXT);
@@ -87,7 +87,7 @@ export function looksInWindow(insn: Insn, pointers: Provenance, isVerified: bool
 
 function plain(context: AccessContext, insn: Insn, right: number): Way {
   const { around, pointers, isVerified } = context;
-  const kind = pointers.kind[insn.klass === I.BPF_LDX ? insn.src : insn.dst];
+  const kind = pointers.kind(insn.klass === I.BPF_LDX ? insn.src : insn.dst);
   const onStack = kind === FRAME || kind === STACK;
   return {
     size: 1 << insn.widthLog,
@@ -115,8 +115,8 @@ const isArena = (insn: Insn): boolean =>
 
 /** Offset from the frame local of an access that lies in the frame, mapped in any case; -1 = it may not. */
 function inFrame({ pointers }: AccessContext, base: number, insn: Insn): number {
-  if (pointers.kind[base] !== FRAME || isArena(insn)) return -1;
-  const offset = pointers.offset[base] + insn.off;
+  if (pointers.kind(base) !== FRAME || isArena(insn)) return -1;
+  const offset = pointers.offset(base) + insn.off;
   return offset >= -STACK_REACH && offset + (1 << insn.widthLog) <= 0 ? STACK_REACH + offset : -1;
 }
 

@@ -49,89 +49,82 @@ const PLAIN = new Map<number, Pair>([
 /** False for an instruction that does not exist. */
 export function alu(context: AluContext, insn: Insn): boolean {
   const { out } = context;
-  const { operation, dst, src, isX } = insn;
+  const { operation, dst, isX } = insn;
   const wide = insn.klass === BPF_ALU64;
   if (dst === BPF_REG_FP) return false;
   if (operation === BPF_END) return swap(context, insn, wide);
   if (operation === BPF_MOV && isX && insn.off !== 0) return specialMove(context, insn, wide);
-  const half = wide ? 0 : 1;
-  const push = (register: number): void => {
-    context.push(register);
-    if (!wide) out.wrap();
-  };
-  const operand = (): void => {
-    if (isX) push(src);
-    else if (wide) out.i64(insn.imm);
-    else out.i32(insn.imm);
-  };
   const plain = PLAIN.get(operation);
   if (plain) {
-    push(dst);
-    operand();
-    out.u8(plain[half]);
-  } else if (operation === BPF_MOV) operand();
+    push(context, dst, wide);
+    operand(context, insn, wide);
+    out.u8(plain[wide ? 0 : 1]);
+  } else if (operation === BPF_MOV) operand(context, insn, wide);
   else if (operation === BPF_NEG) {
     if (isX) return false;
-    if (wide) out.i64(0);
-    else out.i32(0);
-    push(dst);
+    constant(out, 0, wide);
+    push(context, dst, wide);
     out.u8(wide ? W.I64_SUB : W.I32_SUB);
-  } else if (operation === BPF_DIV || operation === BPF_MOD) {
-    const isSigned = insn.off === 1;
-    divide(out, { wide, isSigned, isMod: operation === BPF_MOD }, () => push(dst), operand, {
-      imm: isX ? null : insn.imm,
-    });
-  } else return false;
+  } else if (operation === BPF_DIV || operation === BPF_MOD) divide(context, insn, wide);
+  else return false;
   if (!wide) out.extend();
   context.pop(dst);
   return true;
 }
 
+function push(context: AluContext, register: number, wide: boolean): void {
+  context.push(register);
+  if (!wide) context.out.wrap();
+}
+
+function constant(out: CodeWriter, value: number, wide: boolean): void {
+  if (wide) out.i64(value);
+  else out.i32(value);
+}
+
+function operand(context: AluContext, insn: Insn, wide: boolean): void {
+  if (insn.isX) push(context, insn.src, wide);
+  else constant(context.out, insn.imm, wide);
+}
+
 /** A zero divisor gives 0, or the dividend as remainder; the smallest number divided by -1 is itself. */
-function divide(
-  out: CodeWriter,
-  form: { readonly wide: boolean; readonly isSigned: boolean; readonly isMod: boolean },
-  dividend: () => void,
-  divisor: () => void,
-  { imm }: { readonly imm: number | null },
-): void {
-  const { wide, isSigned, isMod } = form;
-  const type = wide ? W.I64 : W.I32;
-  const constant = (value: number): void => (wide ? out.i64(value) : out.i32(value));
-  const byZero = (): void => (isMod ? dividend() : constant(0));
+function divide(context: AluContext, insn: Insn, wide: boolean): void {
+  const { out } = context;
+  const isSigned = insn.off === 1;
+  const isMod = insn.operation === BPF_MOD;
+  const byZero = (): void => (isMod ? push(context, insn.dst, wide) : constant(out, 0, wide));
   const plainly = (): void => {
-    dividend();
-    divisor();
+    push(context, insn.dst, wide);
+    operand(context, insn, wide);
     const at = (isMod ? 2 : 0) + (isSigned ? 0 : 1);
     out.u8((wide ? W.I64_DIV_S : W.I32_DIV_S) + at);
   };
   const negate = (): void => {
-    constant(0);
-    dividend();
+    constant(out, 0, wide);
+    push(context, insn.dst, wide);
     out.u8(wide ? W.I64_SUB : W.I32_SUB);
   };
   const needsNegation = isSigned && !isMod;
-  if (imm !== null) {
-    if (imm === 0) byZero();
-    else if (imm === -1 && needsNegation) negate();
-    else plainly();
-    return;
+  if (!insn.isX) {
+    if (insn.imm === 0) return byZero();
+    return insn.imm === -1 && needsNegation ? negate() : plainly();
   }
-  divisor();
+  const type = wide ? W.I64 : W.I32;
+  operand(context, insn, wide);
   out.u8(wide ? W.I64_EQZ : W.I32_EQZ);
   out.op(W.IF, type);
   byZero();
   out.u8(W.ELSE);
   if (needsNegation) {
-    divisor();
-    constant(-1);
+    operand(context, insn, wide);
+    constant(out, -1, wide);
     out.u8(wide ? W.I64_EQ : W.I32_EQ);
     out.op(W.IF, type);
     negate();
     out.u8(W.ELSE);
-    plainly();
-    out.u8(W.END);
-  } else plainly();
+  }
+  plainly();
+  if (needsNegation) out.u8(W.END);
   out.u8(W.END);
 }
 

@@ -49,6 +49,8 @@ export interface ProgramCode {
   gate(address: GuestAddress): number;
 }
 
+const NOTHING = new Provenance();
+
 /** Translates instructions of one function, or of a part of it. */
 export class FunctionCode implements NodeCode, AluContext, AccessContext {
   readonly out = new CodeWriter();
@@ -58,7 +60,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   readonly around: E.WasmEnvironment;
   readonly program: number;
   isHot = false;
-  pointers = new Provenance();
+  readonly pointers = new Provenance();
   readonly isVerified: boolean;
   /** How far the fuel local is behind, this instruction not counted. */
   #debt = 0;
@@ -151,7 +153,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.#pay(this.facts.steps.payment[index], index === this.facts.entry, node.start);
     if (node.kind === 'dispatch') return;
     this.isHot = this.facts.hot(index);
-    this.pointers = this.facts.pointers.get(node.start)?.copy() ?? new Provenance();
+    this.pointers.assign(this.facts.pointers.get(node.start) ?? NOTHING);
     for (let slot = node.start; slot < node.end; slot++) {
       const insn = this.#insn.at(slot);
       const wide = insn.opcode === 0x18;

@@ -121,9 +121,11 @@ function usesWindow(
   pointers: ReadonlyMap<number, Provenance>,
 ): boolean {
   const insn = new Insn(code.insns);
+  const state = new Provenance();
   return nodes.some(({ start, end }) => {
-    const state = pointers.get(start)?.copy();
-    if (!state) return false;
+    const atStart = pointers.get(start);
+    if (!atStart) return false;
+    state.assign(atStart);
     for (let slot = start; slot < end; slot++) {
       insn.at(slot);
       if (insn.opcode === LD_IMM64) slot++;

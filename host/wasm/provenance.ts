@@ -13,82 +13,102 @@ export const STACK = 2;
 export const CONTEXT = 3;
 
 const REGISTERS = 12;
+const KIND_BITS = 2;
+const KIND_MASK = 3;
+/** Constants from here on are too large to follow. */
+const FARTHEST = 1 << 20;
 
-/** What registers point to. */
+/** What registers point to: a kind, and for FRAME the constant. */
 export class Provenance {
-  readonly kind = new Uint8Array(REGISTERS);
-  /** Of FRAME: the constant. */
-  readonly offset = new Int32Array(REGISTERS);
+  /** kind | constant << KIND_BITS. */
+  readonly #facts = new Int32Array(REGISTERS);
 
   constructor() {
-    this.kind[I.BPF_REG_FP] = FRAME;
+    this.#facts[I.BPF_REG_FP] = FRAME;
+  }
+
+  kind(register: number): number {
+    return this.#facts[register] & KIND_MASK;
+  }
+
+  /** Of FRAME: the constant. */
+  offset(register: number): number {
+    return this.#facts[register] >> KIND_BITS;
   }
 
   copy(): Provenance {
     const made = new Provenance();
-    made.kind.set(this.kind);
-    made.offset.set(this.offset);
+    made.assign(this);
     return made;
+  }
+
+  assign(other: Provenance): void {
+    this.#facts.set(other.#facts);
   }
 
   /** Keeps what both know; true when that is less than before. */
   meet(other: Provenance): boolean {
     let changed = false;
     for (let register = 0; register < REGISTERS; register++) {
-      const [mine, others] = [this.kind[register], other.kind[register]];
-      if (mine === others && this.offset[register] === other.offset[register]) continue;
-      const bothStack = (mine === FRAME || mine === STACK) && (others === FRAME || others === STACK);
-      const met = bothStack ? STACK : mine === others ? mine : UNKNOWN;
-      if (met !== mine || met === STACK) {
-        changed ||= met !== mine;
-        this.set(register, met);
-      }
+      const mine = this.#facts[register];
+      const others = other.#facts[register];
+      if (mine === others) continue;
+      const onStack = isOnStack(mine & KIND_MASK) && isOnStack(others & KIND_MASK);
+      const met = onStack ? STACK : UNKNOWN;
+      if (met === mine) continue;
+      this.#facts[register] = met;
+      changed = true;
     }
     return changed;
   }
 
   set(register: number, kind: number, offset = 0): void {
-    this.kind[register] = kind;
-    this.offset[register] = kind === FRAME ? offset : 0;
+    this.#facts[register] = kind | (offset << KIND_BITS);
   }
 
   /** What an instruction leaves. */
   apply(insn: Insn): void {
-    const { klass, dst, src } = insn;
+    const { klass, dst } = insn;
     switch (klass) {
       case I.BPF_ALU64:
         return this.#alu(insn);
       case I.BPF_ALU:
       case I.BPF_LD:
       case I.BPF_LDX:
-        return this.set(dst, UNKNOWN);
+        this.#facts[dst] = UNKNOWN;
+        return;
       case I.BPF_STX:
         if (insn.mode !== I.BPF_ATOMIC && insn.mode !== I.BPF_PROBE_ATOMIC) return;
-        this.set(insn.imm === I.BPF_CMPXCHG ? 0 : src, UNKNOWN);
+        this.#facts[insn.imm === I.BPF_CMPXCHG ? 0 : insn.src] = UNKNOWN;
+        this.#facts[I.BPF_REG_FP] = FRAME;
         return;
       case I.BPF_JMP:
-        if (insn.operation !== I.BPF_CALL && insn.operation !== I.BPF_TAIL_CALL) return;
-        for (let register = 0; register <= 5; register++) this.set(register, UNKNOWN);
+        if (insn.operation === I.BPF_CALL || insn.operation === I.BPF_TAIL_CALL)
+          this.#facts.fill(UNKNOWN, 0, 6);
     }
   }
 
   #alu({ operation, dst, src, isX, imm, off }: Insn): void {
-    const mine = this.kind[dst];
-    if (operation === I.BPF_MOV && isX && off === 0) return this.set(dst, this.kind[src], this.offset[src]);
-    if (operation !== I.BPF_ADD && operation !== I.BPF_SUB) return this.set(dst, UNKNOWN);
-    if (!isX && mine === FRAME) {
-      const moved = this.offset[dst] + (operation === I.BPF_ADD ? imm : -imm);
-      return Math.abs(moved) < 1 << 20 ? this.set(dst, FRAME, moved) : this.set(dst, STACK);
+    const facts = this.#facts;
+    const kind = facts[dst] & KIND_MASK;
+    if (operation === I.BPF_MOV) {
+      facts[dst] = isX && off === 0 ? facts[src] : UNKNOWN;
+    } else if (operation !== I.BPF_ADD && operation !== I.BPF_SUB) facts[dst] = UNKNOWN;
+    else if (!isX) {
+      if (kind !== FRAME) return;
+      const moved = this.offset(dst) + (operation === I.BPF_ADD ? imm : -imm);
+      if (Math.abs(moved) < FARTHEST) this.set(dst, FRAME, moved);
+      else this.set(dst, STACK);
+    } else {
+      const other = facts[src] & KIND_MASK;
+      const pointer = kind === UNKNOWN && operation === I.BPF_ADD ? other : kind;
+      // A pointer and a number; of two pointers nothing is left.
+      facts[dst] = kind !== UNKNOWN && other !== UNKNOWN ? UNKNOWN : blurred(pointer);
     }
-    if (!isX) return;
-    const others = this.kind[src];
-    if (operation === I.BPF_SUB) return this.set(dst, others === UNKNOWN ? blurred(mine) : UNKNOWN);
-    // One of the two is the pointer.
-    if (mine !== UNKNOWN && others !== UNKNOWN) return this.set(dst, UNKNOWN);
-    this.set(dst, blurred(mine === UNKNOWN ? others : mine));
   }
 }
 
+const isOnStack = (kind: number): boolean => kind === FRAME || kind === STACK;
 const blurred = (kind: number): number => (kind === FRAME ? STACK : kind);
 
 /** What is known at the start of each block, by its first slot. */
@@ -98,11 +118,12 @@ export function provenance(
   start: Provenance,
 ): Map<InsnIndex, Provenance> {
   const insn = new Insn(insns);
+  const state = new Provenance();
   const known: (Provenance | undefined)[] = [start];
   const work = [0];
   for (let node = work.pop(); node !== undefined; node = work.pop()) {
     const { start: first, end, edges } = nodes[node];
-    const state = (known[node] as Provenance).copy();
+    state.assign(known[node] as Provenance);
     for (let slot = first; slot < end; slot++) {
       state.apply(insn.at(slot));
       if (insn.opcode === 0x18) slot++;

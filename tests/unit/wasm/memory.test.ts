@@ -70,6 +70,18 @@ describe('memory as the interpreter sees it', () => {
     );
   });
 
+  it('a verified program faults on a context that is none', () => {
+    const program = both.load(source(code(insn(0x79, 0, 1, 8), EXIT)), { verified: true });
+    const { memory } = both;
+    const block = memory.alloc('direct', 16);
+    memory.writeUint(block + 8n, 8, 5n);
+    assert.equal(both.run(program, [block]).r0, 5n);
+    for (const context of [0n, 0xffff8880f0000000n, last - 8n, 0x1234n << 32n])
+      assert.equal(both.run(program, [context]).oops?.ip, 0n);
+    assert.equal(both.run(program, [block]).r0, 5n);
+    both.unload(program);
+  });
+
   it('pages that a helper takes away are gone behind it', () => {
     const { memory } = both;
     const block = memory.alloc('vmalloc', PAGE_SIZE);
