@@ -1,6 +1,6 @@
 import { SLOT_ITER } from '../../assembly/layout/verifier.js';
 import type { Env } from './env.js';
-import { W_ID, W_REF, W_TYPE } from './registers.js';
+import { W_B, W_ID, W_REF, W_TYPE } from './registers.js';
 import { RegType, TypeFlag, baseType } from './reg-type.js';
 import { type State, kindAddress, slotAddress } from './state.js';
 import { forEachPlace } from './stack.js';
@@ -39,7 +39,9 @@ export function clearPacketPointers(env: Env): void {
   forEachPlace(env, (reg) => {
     const base = baseType(regs.type(reg));
     const packet = base === RegType.PACKET || base === RegType.PACKET_META || base === RegType.PACKET_END;
-    if (packet) regs.setUnknown(reg);
+    // Slices of packet dynptrs carry a 1 here.
+    const slice = base === RegType.MEM && regs.get(reg, W_B) === 1;
+    if (packet || slice) regs.setUnknown(reg);
   });
 }
 

@@ -326,7 +326,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
   const isNull = regs.isZero(reg) && (arg.nullable || arg.kind === 'STACK0');
   if (!isNull) {
     checkType(env, proto, index, arg, meta);
-    checkOffset(env, regno, arg.release);
+    if (!(arg.kind === 'DYNPTR' && type === RegType.STACK)) checkOffset(env, regno, arg.release);
   }
   if (arg.release) {
     if (regs.get(reg, W_REF) === 0 && !regs.isZero(reg) && !arg.kind.startsWith('DYNPTR')) {

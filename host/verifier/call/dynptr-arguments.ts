@@ -13,6 +13,9 @@ import type { Argument } from './prototypes.js';
 
 /** Kinds of dynptr, as kept in REG_A. */
 export const DynptrKind = { LOCAL: 1, RINGBUF: 2, SKB: 3, XDP: 4 } as const;
+/** Slices of such dynptrs are packet data: they end when the packet changes. */
+export const isPacketDynptr = (kind: number): boolean => kind === DynptrKind.SKB || kind === DynptrKind.XDP;
+
 const KINDS: Record<string, number> = {
   local: DynptrKind.LOCAL,
   ringbuf: DynptrKind.RINGBUF,
@@ -47,6 +50,13 @@ function isInitialized(env: Env, place: Place): boolean {
     if (mem.bytes[kindAddress(frame, place.slot - i, 7)] !== SLOT_DYNPTR) return false;
   }
   return true;
+}
+
+function holdsReference(env: Env, place: Place): boolean {
+  return (
+    isInitialized(env, place) &&
+    env.regs.get(slotAddress(env.state.frames[place.depth], place.slot), W_REF) !== 0
+  );
 }
 
 /** Makes a dynptr in two stack slots; ringbuf ones hold a reference. */
@@ -97,12 +107,16 @@ export function checkDynptrArgument(
   if (mutates && !onStack) {
     env.fail(Errno.EINVAL, 'cannot pass pointer to const bpf_dynptr, the helper mutates it');
   }
+  const named = env.legacy ? regno : regno - 1;
   let kind = regs.get(reg, W_A);
   meta.dynptrId = regs.id(reg);
   if (onStack) {
     const place = placeOf(env, regno);
+    if (arg.release && !holdsReference(env, place)) {
+      env.fail(Errno.EINVAL, `arg ${regno} is an unacquired reference`);
+    }
     if (!isInitialized(env, place)) {
-      env.fail(Errno.EINVAL, `Expected an initialized dynptr as arg #${regno - 1}`);
+      env.fail(Errno.EINVAL, `Expected an initialized dynptr as arg #${named}`);
     }
     const at = slotAddress(env.state.frames[place.depth], place.slot);
     kind = regs.get(at, W_A);
@@ -111,14 +125,11 @@ export function checkDynptrArgument(
     if (arg.release || meta.reference === 0) meta.reference = meta.dynptrReference;
     markRead(env, at, false);
     markRead(env, at - SLOT_SIZE, false);
-    if (arg.release && meta.reference === 0) {
-      env.fail(Errno.EINVAL, `arg ${regno} is an unacquired reference`);
-    }
   } else if (arg.release) {
     env.fail(Errno.EINVAL, 'cannot release unowned const bpf_dynptr');
   }
   meta.dynptrKind = kind;
   if (arg.of !== '' && kind !== KINDS[arg.of]) {
-    env.fail(Errno.EINVAL, `Expected a dynptr of type ${arg.of} as arg #${regno - 1}`);
+    env.fail(Errno.EINVAL, `Expected a dynptr of type ${arg.of} as arg #${named}`);
   }
 }

@@ -6,15 +6,17 @@ import { setBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { NONE, POISON } from '../insn-aux.js';
 import { clobberReg } from '../liveness.js';
+import { typeName } from '../log-text.js';
 import { mapFields } from '../map-fields.js';
 import { accessMemory } from '../memory-access.js';
 import { markPrecise } from '../precision.js';
 import { acquireReference, clearPacketPointers, endNonOwning, releaseReference } from '../references.js';
-import { W_A, W_C, W_ID, W_REF, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
+import { W_A, W_B, W_C, W_ID, W_REF, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
 import { RegType, TypeFlag, baseType } from '../reg-type.js';
 import { Errno } from '../verifier-error.js';
 import { type CallMeta, checkArgument, newMeta } from './arguments.js';
 import { type CallbackKind, simulateCallback } from './callbacks.js';
+import { isPacketDynptr } from './dynptr-arguments.js';
 import { fieldsAt, inTreeCallback, isGraphKfunc } from './kfunc-objects.js';
 import { mapFits } from './map-compatibility.js';
 import { helperSymbol } from './program-helpers.js';
@@ -26,6 +28,7 @@ const SPIN_UNLOCK = 94;
 const SMP_PROCESSOR_ID = 8;
 const GET_LOCAL_STORAGE = 81;
 const KPTR_XCHG = 194;
+const DYNPTR_FROM_MEM = 197;
 const DYNPTR_DATA = 203;
 const CALLBACKS: Record<number, CallbackKind> = {
   164: 'for_each',
@@ -268,7 +271,8 @@ function setResult(env: Env, proto: Prototype, meta: CallMeta): void {
       regs.set(reg, W_A, meta.memSize);
       if (proto.id === DYNPTR_DATA) {
         regs.set(reg, W_C, meta.dynptrId);
-        regs.set(reg, W_REF, meta.reference);
+        regs.set(reg, W_REF, meta.dynptrReference);
+        regs.set(reg, W_B, isPacketDynptr(meta.dynptrKind) ? 1 : 0);
       }
       break;
     case 'PERCPU':
@@ -335,6 +339,10 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
   if (id === TAIL_CALL) recordTailCall(env, at, meta);
   for (let i = 0; i < meta.raw.size; i++) {
     accessMemory(env, meta.raw.regno, { off: i, size: 1, isWrite: true, value: -1, signExtend: false });
+  }
+  if (id === DYNPTR_FROM_MEM && baseType(regs.type(env.reg(1))) !== RegType.MAP_VALUE) {
+    const name = typeName(regs.type(env.reg(1)));
+    env.fail(Errno.EACCES, `Unsupported reg type ${name} for bpf_dynptr_from_mem data`);
   }
   if (id === SPIN_LOCK || id === SPIN_UNLOCK) simulateLock(env, id);
   if (RELEASES.has(id) || meta.releaseRegno > 0) releaseArgument(env, id, meta, text);

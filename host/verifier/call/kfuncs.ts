@@ -4,15 +4,17 @@ import { setBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { checkReferences, checkReturn } from '../exit.js';
 import { clobberReg } from '../liveness.js';
+import { mayAccessPacket } from '../memory-region.js';
 import { mayHoldLock } from '../nulls.js';
 import type { Kfunc } from '../prepared.js';
 import { acquireReference, endRcuPointers, releaseReference } from '../references.js';
-import { W_A, W_C, W_ID, W_REF, W_SUBREG, W_TYPE } from '../registers.js';
+import { W_A, W_B, W_C, W_ID, W_REF, W_SUBREG, W_TYPE } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { Errno } from '../verifier-error.js';
 import { isAsyncCallbackKfunc, isSyncCallbackKfunc } from './callback-kinds.js';
 import { newMeta } from './arguments.js';
 import { simulateCallback } from './callbacks.js';
+import { isPacketDynptr } from './dynptr-arguments.js';
 import { elementFlag, forkIterator } from './iterators.js';
 import { checkKfuncArguments } from './kfunc-arguments.js';
 import { type KfuncCall, kernelType } from './kfunc-call.js';
@@ -101,9 +103,13 @@ function setCastResult(env: Env, call: KfuncCall): boolean {
   }
   if (name === 'bpf_dynptr_slice' || name === 'bpf_dynptr_slice_rdwr') {
     const rdonly = name === 'bpf_dynptr_slice' ? TypeFlag.MEM_RDONLY : 0;
+    if (rdonly === 0 && !mayAccessPacket(env, true)) {
+      env.fail(Errno.EINVAL, 'the prog does not allow writes to packet data');
+    }
     env.regs.setPointer(r0, RegType.MEM | rdonly);
     env.regs.set(r0, W_A, Number(call.constant ?? 0n));
     env.regs.set(r0, W_C, call.meta.dynptrId);
+    env.regs.set(r0, W_B, isPacketDynptr(call.meta.dynptrKind) ? 1 : 0);
     return true;
   }
   return false;
