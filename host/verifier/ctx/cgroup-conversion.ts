@@ -1,5 +1,12 @@
 import { BPF_DW, BPF_MEM, BPF_ST, BPF_STX } from '../../../assembly/isa.js';
-import { type Conversion, loadField, loadThrough, plainField, sizeCode } from './conversion.js';
+import {
+  type Conversion,
+  loadField,
+  loadThrough,
+  plainField,
+  sizeCode,
+  spareRegister,
+} from './conversion.js';
 
 /**
  * A store to what a pointer in the context points to: a register that the store does not use holds the pointer, and is
@@ -7,8 +14,7 @@ import { type Conversion, loadField, loadThrough, plainField, sizeCode } from '.
  */
 function storeThrough(access: Conversion, bytes: number, keep: number, ...path: readonly number[]): number {
   const { sink, dst, src, isImmediate } = access;
-  let spare = 9;
-  while (spare === dst || (!isImmediate && spare === src)) spare--;
+  const spare = spareRegister(access);
   sink.store(BPF_DW, dst, spare, keep);
   let base = dst;
   for (const offset of path.slice(0, -1)) {

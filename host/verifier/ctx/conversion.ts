@@ -83,3 +83,10 @@ export function loadThrough(access: Conversion, bytes: number, ...path: readonly
   });
   return bytes;
 }
+
+/** The highest register that the access does not use. */
+export function spareRegister({ dst, src, isImmediate }: Conversion): BpfRegister {
+  let spare = 9;
+  while (spare === dst || (!isImmediate && spare === src)) spare--;
+  return spare;
+}

@@ -50,7 +50,7 @@ const KNOWN_6_12: Readonly<Record<string, number>> = {
   'qdisc_skb_cb.data': 8,
   'skb_shared_info.gso_size': 4,
   'skb_shared_info.gso_segs': 6,
-  'skb_shared_info.hwtstamps': 8,
+  'skb_shared_info.hwtstamps': 16,
   'bpf_array.value': 264,
   'bpf_array.pptrs': 264,
   'htab_elem.key': 48,

@@ -16,7 +16,7 @@ import {
   BPF_W,
 } from '../../../assembly/isa.js';
 import { ProgType } from '../prog-type.js';
-import { type Conversion, loadField, plainField, storeField } from './conversion.js';
+import { type Conversion, loadField, plainField, spareRegister, storeField } from './conversion.js';
 import { loadFromSocket } from './sock-conversion.js';
 import { Skb } from './skb-fields.js';
 
@@ -85,11 +85,8 @@ export function convertSkb(access: Conversion): number {
       return loadTimestampType(access);
     default:
       if (offset >= Skb.CB && offset < Skb.CB_END) {
-        return plainField(
-          access,
-          access.size,
-          field('cb') + offsets.of('qdisc_skb_cb', 'data') + offset - Skb.CB,
-        );
+        const owner = access.programType === ProgType.SK_SKB ? 'sk_skb_cb' : 'qdisc_skb_cb';
+        return plainField(access, access.size, field('cb') + offsets.of(owner, 'data') + offset - Skb.CB);
       }
       return loadSocketField(access, field('sk'));
   }
@@ -144,15 +141,18 @@ function loadDataEnd(access: Conversion): number {
     return loadField(access, 8, src, slot);
   }
   // No slot is kept for the end of the linear part here: data + len - data_len.
+  const end = dst === src ? spareRegister(access) : dst;
+  const keep = offsets.of('sk_buff', 'cb') + offsets.of('sk_skb_cb', 'temp_reg');
+  if (end !== dst) sink.store(BPF_DW, src, end, keep);
+  sink.load(BPF_DW, end, src, offsets.of('sk_buff', 'data'));
   sink.load(BPF_W, BPF_REG_AX, src, offsets.of('sk_buff', 'len'));
-  if (dst !== src) {
-    sink.load(BPF_DW, dst, src, offsets.of('sk_buff', 'data'));
-    sink.alu(BPF_ADD, dst, BPF_REG_AX);
-    sink.load(BPF_W, BPF_REG_AX, src, offsets.of('sk_buff', 'data_len'));
-    sink.alu(BPF_SUB, dst, BPF_REG_AX);
-  } else {
-    sink.load(BPF_DW, dst, src, offsets.of('sk_buff', 'data'));
-    sink.alu(BPF_ADD, dst, BPF_REG_AX);
+  sink.alu(BPF_ADD, end, BPF_REG_AX);
+  sink.load(BPF_W, BPF_REG_AX, src, offsets.of('sk_buff', 'data_len'));
+  sink.alu(BPF_SUB, end, BPF_REG_AX);
+  if (end !== dst) {
+    sink.mov(BPF_REG_AX, end);
+    sink.load(BPF_DW, end, src, keep);
+    sink.mov(dst, BPF_REG_AX);
   }
   return 8;
 }

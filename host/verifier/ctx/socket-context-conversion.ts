@@ -1,5 +1,22 @@
-import { BPF_B, BPF_DW, BPF_JEQ, BPF_REG_AX } from '../../../assembly/isa.js';
-import { type Conversion, loadField, loadThrough, plainField } from './conversion.js';
+import {
+  BPF_ADD,
+  BPF_B,
+  BPF_DW,
+  BPF_JEQ,
+  BPF_MEM,
+  BPF_REG_AX,
+  BPF_ST,
+  BPF_STX,
+  BPF_W,
+} from '../../../assembly/isa.js';
+import {
+  type Conversion,
+  loadField,
+  loadThrough,
+  plainField,
+  sizeCode,
+  spareRegister,
+} from './conversion.js';
 import { loadFromSocket, tcpField } from './sock-conversion.js';
 
 /** struct sk_msg_md is a struct sk_msg. */
@@ -127,7 +144,7 @@ export function convertSockOps(access: Conversion): number {
   const { offsets, offset, src } = access;
   const kern = (name: string): number => offsets.of('bpf_sock_ops_kern', name);
   const skb = (bytes: number, name: string): number =>
-    loadThrough(access, bytes, kern('skb'), offsets.of('sk_buff', name));
+    loadFromPacket(access, bytes, offsets.of('sk_buff', name));
   const tcp = TCP_OF_SOCK_OPS.get(offset);
   if (tcp !== undefined) {
     const [place, bytes] = tcpField(offsets, tcp);
@@ -150,8 +167,10 @@ export function convertSockOps(access: Conversion): number {
       return loadField(access, 1, src, kern('is_fullsock'));
     case 88:
       return loadThrough(access, 1, kern('sk'), offsets.of('sock_common', 'skc_state'));
-    case 164:
-      return loadIfFullSocket(access, 4, offsets.of('sock', 'sk_txhash'));
+    case 164: {
+      const place = offsets.of('sock', 'sk_txhash');
+      return access.isWrite ? storeIfFullSocket(access, 4, place) : loadIfFullSocket(access, 4, place);
+    }
     case 184:
       return loadIfFullSocket(access, 8, null);
     case 192:
@@ -161,9 +180,9 @@ export function convertSockOps(access: Conversion): number {
     case 208:
       return skb(4, 'len');
     case 212:
-      return skb(1, 'cb');
+      return loadFromPacket(access, 1, offsets.of('sk_buff', 'cb') + offsets.of('tcp_skb_cb', 'tcp_flags'));
     case 216:
-      return skb(8, 'tstamp');
+      return loadTimestamp(access);
   }
   if (offset < 20) return plainField(access, 4, kern('args') + offset - 4);
   if (offset < 48) return loadFromSocket(access, kern('sk'), 'remoteIp6', offset - 32);
@@ -173,12 +192,51 @@ export function convertSockOps(access: Conversion): number {
 /** Fields of a full socket; 0 when the socket is a mini socket. `place` null: the socket itself. */
 function loadIfFullSocket(access: Conversion, bytes: number, place: number | null): number {
   const { sink, offsets, dst, src } = access;
-  if (access.isWrite) return plainField(access, bytes, offsets.of('bpf_sock_ops_kern', 'args'));
-  sink.load(BPF_B, BPF_REG_AX, src, offsets.of('bpf_sock_ops_kern', 'is_fullsock'));
+  const kern = (name: string): number => offsets.of('bpf_sock_ops_kern', name);
+  if (dst !== src) {
+    sink.load(BPF_B, dst, src, kern('is_fullsock'));
+    sink.skipIfImm(BPF_JEQ, dst, 0, place === null ? 1 : 2);
+    sink.load(BPF_DW, dst, src, kern('sk'));
+    return place === null ? bytes : loadField(access, bytes, dst, place);
+  }
+  sink.load(BPF_B, BPF_REG_AX, src, kern('is_fullsock'));
   sink.skipIfImm(BPF_JEQ, BPF_REG_AX, 0, place === null ? 2 : 3);
-  sink.load(BPF_DW, dst, src, offsets.of('bpf_sock_ops_kern', 'sk'));
+  sink.load(BPF_DW, dst, src, kern('sk'));
   if (place !== null) loadField(access, bytes, dst, place);
   sink.skipAlways(1);
   sink.movImm(dst, 0);
   return bytes;
+}
+
+/** Stores a field of a full socket; nothing happens to a mini socket. A spare register is kept in the context. */
+function storeIfFullSocket(access: Conversion, bytes: number, place: number): number {
+  const { sink, offsets, dst, src, isImmediate } = access;
+  const kern = (name: string): number => offsets.of('bpf_sock_ops_kern', name);
+  const spare = spareRegister(access);
+  sink.store(BPF_DW, dst, spare, kern('temp'));
+  sink.load(BPF_B, spare, dst, kern('is_fullsock'));
+  sink.skipIfImm(BPF_JEQ, spare, 0, 2);
+  sink.load(BPF_DW, spare, dst, kern('sk'));
+  const form = (isImmediate ? BPF_ST : BPF_STX) | BPF_MEM | sizeCode(bytes);
+  sink.insn(form, spare, isImmediate ? 0 : src, place, isImmediate ? access.imm : 0);
+  sink.load(BPF_DW, spare, dst, kern('temp'));
+  return bytes;
+}
+
+/** A field of the packet that the operation is about; 0 when there is none. */
+function loadFromPacket(access: Conversion, bytes: number, place: number): number {
+  const { sink, offsets, dst, src } = access;
+  sink.load(BPF_DW, dst, src, offsets.of('bpf_sock_ops_kern', 'skb'));
+  sink.skipIfImm(BPF_JEQ, dst, 0, 1);
+  return loadField(access, bytes, dst, place);
+}
+
+function loadTimestamp(access: Conversion): number {
+  const { sink, offsets, dst, src } = access;
+  sink.load(BPF_DW, dst, src, offsets.of('bpf_sock_ops_kern', 'skb'));
+  sink.skipIfImm(BPF_JEQ, dst, 0, 4);
+  sink.load(BPF_W, BPF_REG_AX, dst, offsets.of('sk_buff', 'end'));
+  sink.load(BPF_DW, dst, dst, offsets.of('sk_buff', 'head'));
+  sink.alu(BPF_ADD, dst, BPF_REG_AX);
+  return loadField(access, 8, dst, offsets.of('skb_shared_info', 'hwtstamps'));
 }

@@ -320,7 +320,8 @@ function firstUnnamed(): number {
 
 function indexOf(name: string): number {
   const btf = kernelBtf('6.12');
-  const type = btf.type(btf.find('tcp_congestion_ops')) as { members: { name: string }[] };
+  const type = btf.type(btf.find('tcp_congestion_ops'));
+  if (!('members' in type)) throw new Error(name);
   return type.members.findIndex((one) => one.name === name);
 }
 
