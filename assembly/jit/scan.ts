@@ -61,7 +61,8 @@ function needOf(op: u32): u32 {
   if (klass === BPF_LD) return 12 | FIX;
   if (mode === BPF_MEM || mode === BPF_MEMSX) return 16;
   if (mode === BPF_ATOMIC) return 48;
-  if (klass === BPF_LDX && mode !== BPF_PROBE_MEM32) return 56 | FAULT;
+  // The guard of 6.12 takes 40 bytes, its load 8.
+  if (klass === BPF_LDX && mode !== BPF_PROBE_MEM32) return 48 | FAULT;
   return 20 | FAULT;
 }
 
