@@ -100,6 +100,8 @@ export class Env {
   droppedLimit = 64;
   /** Linux 6.1: storing the constant 0 makes zero bytes, with ST as with STX. */
   readonly legacyZeroStore = true;
+  /** Functions that helpers and kfuncs call, at once or later. */
+  readonly callbacks = new Set<number>();
   /** Functions that run on their own later: timer and workqueue callbacks. */
   readonly asyncCallbacks = new Set<number>();
   /** The main program's result is not looked at (struct_ops, ext of void functions). */
@@ -139,6 +141,7 @@ export class Env {
     this.unknownScalar = this.mem.alloc(REG_SIZE);
     this.mem.zero(this.unknownScalar, REG_SIZE);
     this.regs.setUnknown(this.unknownScalar);
+    this.mem.domain.coversSetUp(this.privileged ? 1 : 0, this.unknownScalar);
     this.mem.zero(this.scratch, REG_SIZE);
     this.mem.zero(this.scratch2, REG_SIZE);
     this.mem.zero(this.scratch3, REG_SIZE);

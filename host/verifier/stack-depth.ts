@@ -18,6 +18,30 @@ interface Walk {
   next: InsnIndex;
 }
 
+/** bpf_throw unwinds to the main program: not through a helper that called back. */
+function checkThrow(env: Env, at: InsnIndex, chain: readonly Walk[]): void {
+  const { code, program } = env;
+  const isThrow =
+    code.opcode[at] === (isa.BPF_JMP | isa.BPF_CALL) &&
+    program.kfuncs.get(code.imm[at])?.name === 'bpf_throw';
+  if (!isThrow || !chain.some((one) => env.callbacks.has(one.function))) return;
+  const subprogram = chain[chain.length - 1].function;
+  env.fail(Errno.EINVAL, `bpf_throw kfunc (insn ${at}) cannot be called from callback subprog ${subprogram}`);
+}
+
+/** What functions that the kernel calls may not contain. */
+function checkCallbackBodies(env: Env): void {
+  if (env.legacy) return;
+  env.program.subprograms.forEach((subprogram, index) => {
+    if (subprogram.hasLdAbs && env.callbacks.has(index)) {
+      env.fail(Errno.EINVAL, 'cannot use BPF_LD_[ABS|IND] within callback');
+    }
+    if (subprogram.hasTailCall && subprogram.isExceptionCallback === true) {
+      env.fail(Errno.EINVAL, 'cannot tail call within exception cb');
+    }
+  });
+}
+
 /** Sums the stack of every chain of calls (through static functions and synchronous callbacks). */
 function walkFrom(env: Env, start: number): void {
   const { code, program } = env;
@@ -36,12 +60,16 @@ function walkFrom(env: Env, start: number): void {
     let called = -1;
     for (; top.next < end && called < 0; top.next++) {
       const at = top.next;
+      if (code.src[at] === isa.BPF_PSEUDO_KFUNC_CALL) checkThrow(env, at, chain);
       const isCall = code.opcode[at] === (isa.BPF_JMP | isa.BPF_CALL) && code.src[at] === isa.BPF_PSEUDO_CALL;
       const isFunc =
         code.opcode[at] === (isa.BPF_LD | isa.BPF_IMM | isa.BPF_DW) && code.src[at] === isa.BPF_PSEUDO_FUNC;
       if (!isCall && !isFunc) continue;
       if (isFunc && env.asyncCallbacks.has(program.calleeOf[at])) continue;
       called = program.calleeOf[at];
+      if (isCall && subprograms[called].isExceptionCallback === true) {
+        env.fail(Errno.EINVAL, `insn ${at} cannot call exception cb directly`);
+      }
     }
     if (called >= 0) {
       if (depth >= TAIL_CALL_LIMIT && subprograms[called].hasTailCall) {
@@ -65,6 +93,7 @@ function walkFrom(env: Env, start: number): void {
 
 /** Checks that no chain of calls needs more than 512 bytes of stack. */
 export function checkStackDepth(env: Env): void {
+  checkCallbackBodies(env);
   walkFrom(env, 0);
   for (const subprogram of env.asyncCallbacks) walkFrom(env, subprogram);
 }

@@ -26,6 +26,9 @@ import { setNodePointer, setNonOwning } from './kfunc-objects.js';
 /** Which helper or kfunc calls back, and so what the function is given. */
 export type CallbackKind = 'for_each' | 'loop' | 'find_vma' | 'timer' | 'ringbuf' | 'rbtree' | 'wq';
 
+/** Hash and array maps, per CPU or not, can be walked. */
+const ITERABLE = new Set([1, 2, 5, 6, 9, 10]);
+
 function setMapArguments(env: Env, callee: HostAddress, map: number, uid: number, from: number): void {
   const { regs } = env;
   const kinds = [RegType.CONST_MAP_PTR, RegType.MAP_KEY, RegType.MAP_VALUE];
@@ -113,6 +116,10 @@ function pushAsync(env: Env, kind: CallbackKind, subprogram: number, meta: CallM
 export function simulateCallback(env: Env, at: InsnIndex, kind: CallbackKind, meta: CallMeta): InsnIndex {
   const subprogram = meta.callback;
   if (subprogram < 0) return -1;
+  if (kind === 'for_each' && !ITERABLE.has(env.maps[meta.map].spec.type)) {
+    env.fail(Errno.ENOTSUPP, 'callback function not allowed for map');
+  }
+  env.callbacks.add(subprogram);
   if (kind === 'timer' || kind === 'wq') {
     pushAsync(env, kind, subprogram, meta);
     return -1;
