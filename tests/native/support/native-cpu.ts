@@ -1,17 +1,22 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Request } from './protocol.js';
 
 const CHILD = fileURLToPath(new URL('./child.ts', import.meta.url));
-const KOFFI = fileURLToPath(new URL('../../../node_modules/koffi', import.meta.url));
 /** The area the tests need may be taken where the kernel has put things at random; another process is luckier. */
 const ATTEMPTS = 8;
 
 /** Why the CPU of this computer cannot be asked; null when it can. */
 export function obstacle(): string | null {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'needs x86-64 Linux';
-  return existsSync(KOFFI) ? null : 'koffi is not installed';
+  try {
+    createRequire(import.meta.url)('koffi');
+    return null;
+  } catch (error) {
+    return `koffi cannot be loaded: ${(error as Error).message.split('\n')[0]}`;
+  }
 }
 
 /** This computer's CPU has BMI2. */
