@@ -36,6 +36,8 @@ export {
 } from './verifier/bounds';
 export { branchPredict, branchRefine } from './verifier/branch';
 export { liveMarkRead, recordEqual, scalarWithin } from './verifier/compare';
+export { coversSetUp, frameCovers, frameRegistersEqual } from './verifier/covers';
+export { idsBegin, idsSame } from './verifier/id-map';
 export { frameConnect, frameCopy, frameForgetPrecision, framePreciseRead } from './verifier/frame';
 export { verifierTnumAdd, verifierTnumSub } from './verifier/pointer';
 export {

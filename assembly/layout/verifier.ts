@@ -25,8 +25,19 @@ export const REG_S32MAX = 52;
 export const REG_U32MIN = 56;
 export const REG_U32MAX = 60;
 export const REG_TYPE = 64;
-/** RegType.SCALAR. */
+/** Base types, low byte of REG_TYPE, that comparisons tell apart; host/verifier/reg-type.ts has all of them. */
+export const TYPE_NOT_INIT = 0;
 export const TYPE_SCALAR = 1;
+export const TYPE_MAP_VALUE = 4;
+export const TYPE_MAP_KEY = 5;
+export const TYPE_STACK = 6;
+export const TYPE_PACKET_META = 7;
+export const TYPE_PACKET = 8;
+export const TYPE_TP_BUFFER = 14;
+export const TYPE_MEM = 17;
+export const TYPE_ARENA = 18;
+export const TYPE_BUF = 19;
+export const TYPE_BASE = 0xff;
 /** Fixed offset of a pointer, or the distance to the linked scalar. */
 export const REG_OFF = 68;
 export const REG_ID = 72;
@@ -85,6 +96,13 @@ export const FRAME_STACK = 1280;
 export const FRAME_IN_CALLBACK = 1;
 export const FRAME_IN_ASYNC_CALLBACK = 2;
 export const FRAME_IN_EXCEPTION_CALLBACK = 4;
+
+/** How closely states must agree: what the old state read must include the new state's. */
+export const NOT_EXACT = 0;
+/** Everything is the same: no progress was made. */
+export const EXACT = 1;
+/** Every range must include the new one, read or not: loops. */
+export const RANGE_WITHIN = 2;
 
 /** Scalar that is another one plus a constant: flag of REG_ID. */
 export const ID_ADD_CONST = -2147483648;

@@ -3,6 +3,9 @@ import type { Core } from './core.js';
 import type { CoreExports } from './exports.generated.js';
 
 const CHUNK_BYTES = 256 * 1024;
+/** Chunks grow with what is in use, this part of it: engines collect garbage whenever memory grows. */
+const CHUNK_PART = 2;
+const LARGEST_CHUNK = 64 * 1024 * 1024;
 const SIGNED = 64;
 
 /** The scalar domain of the core: transfer functions over register records. */
@@ -11,10 +14,15 @@ export type ScalarDomain = Pick<
   | 'addBounds64'
   | 'branchPredict'
   | 'branchRefine'
+  | 'coversSetUp'
   | 'frameConnect'
   | 'frameCopy'
+  | 'frameCovers'
   | 'frameForgetPrecision'
   | 'framePreciseRead'
+  | 'frameRegistersEqual'
+  | 'idsBegin'
+  | 'idsSame'
   | 'legacyNarrow'
   | 'liveMarkRead'
   | 'recordEqual'
@@ -49,6 +57,8 @@ export class VerifierMemory {
   private view: DataView;
   private readonly chunks: HostAddress[] = [];
   private readonly freeLists = new Map<number, HostAddress[]>();
+  /** Bytes of all chunks. */
+  private inUse = 0;
   private top = 0;
   private limit = 0;
 
@@ -68,8 +78,11 @@ export class VerifierMemory {
     const free = this.freeLists.get(size);
     if (free !== undefined && free.length > 0) return free.pop() as number;
     if (this.top + size > this.limit) {
-      this.top = this.core.alloc(Math.max(CHUNK_BYTES, size));
-      this.limit = this.top + Math.max(CHUNK_BYTES, size);
+      const grown = Math.min(this.inUse / CHUNK_PART, LARGEST_CHUNK) & -CHUNK_BYTES;
+      const bytes = Math.max(CHUNK_BYTES, grown, size);
+      this.top = this.core.alloc(bytes);
+      this.limit = this.top + bytes;
+      this.inUse += bytes;
       this.chunks.push(this.top);
       this.renew();
     }

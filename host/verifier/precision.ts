@@ -60,7 +60,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
   for (let depth = wanted.frame; depth >= lowest; depth--) {
     const frame = state.frames[depth];
     const before = wanted.regs[depth];
-    const beforeSlots = slotMask(wanted, depth);
+    const beforeSlots = env.log.verbose ? slotMask(wanted, depth) : '';
     for (let i = 0; i < 10; i++) {
       if (((wanted.regs[depth] >> i) & 1) === 0) continue;
       const reg = regAddress(frame, i);
@@ -72,7 +72,8 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
       }
     }
     const slots = env.frames.slots(frame);
-    for (let i = 0; i < 64; i++) {
+    const last = wanted.lastSlot(depth);
+    for (let i = 0; i <= last; i++) {
       if (!wanted.hasSlot(depth, i)) continue;
       const place = slotAddress(frame, i);
       const scalar = i < slots && mem.bytes[kindAddress(frame, i, 7)] === SLOT_SPILL && regs.isScalar(place);

@@ -3,8 +3,6 @@ import {
   LIVE_DONE,
   LIVE_READ,
   LIVE_READ64,
-  REG_LIVE,
-  REG_PARENT,
 } from '../../assembly/layout/verifier.js';
 import type { HostAddress, InsnIndex } from '../quantities.js';
 import { loopEntryOf, updateLoopEntry } from './branch-stack.js';
@@ -23,6 +21,8 @@ const MIN_INSNS = 8;
 const LOOP_JUMPS = 20;
 const LOOP_INSNS = 100;
 const MAX_HISTORY = 40;
+/** Dropped states after which they are looked at, to free some. */
+const MIN_DROPPED = 64;
 const UNPRIVILEGED_STATES = 64;
 /** Misses per hit after which a stored state is dropped, and the same for loop checkpoints. */
 const MISSES = 3;
@@ -235,13 +235,15 @@ function hit(env: Env, one: State): boolean {
 
 /** States dropped from the lists are freed once nothing of them is on a path. */
 function freeDropped(env: Env): void {
-  if (env.dropped.length < 64) return;
+  if (env.dropped.length < env.droppedLimit) return;
   const kept: State[] = [];
   for (const state of env.dropped) {
     if (state.branches > 0 || state.usedAsLoopEntry) kept.push(state);
     else env.frames.freeState(state);
   }
   env.dropped = kept;
+  // Those of one long path stay for its whole length: looked at again when they have doubled.
+  env.droppedLimit = Math.max(MIN_DROPPED, 2 * kept.length);
 }
 
 /** The bucket of an instruction and a call site. */

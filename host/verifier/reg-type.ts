@@ -1,33 +1,35 @@
+import * as layout from '../../assembly/layout/verifier.js';
+
 /**
  * Register types: a base type in the low byte and flags above it (spec/40 section 3). Plain numbers, because they
  * live in the core's register records.
  */
 export const RegType = {
-  NOT_INIT: 0,
-  SCALAR: 1,
+  NOT_INIT: layout.TYPE_NOT_INIT,
+  SCALAR: layout.TYPE_SCALAR,
   CTX: 2,
   CONST_MAP_PTR: 3,
-  MAP_VALUE: 4,
-  MAP_KEY: 5,
-  STACK: 6,
-  PACKET_META: 7,
-  PACKET: 8,
+  MAP_VALUE: layout.TYPE_MAP_VALUE,
+  MAP_KEY: layout.TYPE_MAP_KEY,
+  STACK: layout.TYPE_STACK,
+  PACKET_META: layout.TYPE_PACKET_META,
+  PACKET: layout.TYPE_PACKET,
   PACKET_END: 9,
   FLOW_KEYS: 10,
   SOCKET: 11,
   SOCK_COMMON: 12,
   TCP_SOCK: 13,
-  TP_BUFFER: 14,
+  TP_BUFFER: layout.TYPE_TP_BUFFER,
   XDP_SOCK: 15,
   BTF_ID: 16,
-  MEM: 17,
-  ARENA: 18,
-  BUF: 19,
+  MEM: layout.TYPE_MEM,
+  ARENA: layout.TYPE_ARENA,
+  BUF: layout.TYPE_BUF,
   FUNC: 20,
   CONST_DYNPTR: 21,
 } as const;
 
-export const BASE_TYPE_MASK = 0xff;
+export const BASE_TYPE_MASK = layout.TYPE_BASE;
 
 export const TypeFlag = {
   MAYBE_NULL: 1 << 8,

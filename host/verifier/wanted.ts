@@ -46,6 +46,12 @@ export class Wanted {
     );
   }
 
+  /** Highest slot wanted; -1 = none. */
+  lastSlot(frame: number): number {
+    const high = this.slotsHigh[frame];
+    return high !== 0 ? 63 - Math.clz32(high) : 31 - Math.clz32(this.slotsLow[frame]);
+  }
+
   addSlot(frame: number, slot: number): void {
     if (slot < 32) this.slotsLow[frame] |= 1 << slot;
     else this.slotsHigh[frame] |= 1 << (slot - 32);
