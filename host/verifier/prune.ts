@@ -1,9 +1,4 @@
-import {
-  FRAME_CALLSITE,
-  LIVE_DONE,
-  LIVE_READ,
-  LIVE_READ64,
-} from '../../assembly/layout/verifier.js';
+import { FRAME_CALLSITE, LIVE_DONE, LIVE_READ, LIVE_READ64 } from '../../assembly/layout/verifier.js';
 import type { HostAddress, InsnIndex } from '../quantities.js';
 import { loopEntryOf, updateLoopEntry } from './branch-stack.js';
 import { callsCallback } from './call/callback-kinds.js';
