@@ -136,17 +136,21 @@ export class CoreJit {
     return this.#passes;
   }
 
-  /** First `size` bytes of the image: code, filling, exception table. */
-  bytes(size: number): Uint8Array {
-    return this.#core.copyOut(this.#u32(L.JIT_CODE), size);
-  }
-
-  /** Offset of each slot and of the end. */
-  offsets(): Uint32Array {
-    const { words } = this.#core;
+  /** First `size` bytes of the image: code, filling, exception table. Then the offset of each slot and of the end. */
+  result(size: number): { readonly bytes: Uint8Array; readonly offsets: Uint32Array } {
+    const { bytes, words } = this.#core;
     const record = this.#record >>> 2;
+    const code = words[record + (L.JIT_CODE >>> 2)];
     const start = words[record + (L.JIT_OFFSETS >>> 2)] >>> 2;
-    return words.slice(start, start + words[record + (L.JIT_INSN_COUNT >>> 2)] + 1);
+    const slots = words[record + (L.JIT_INSN_COUNT >>> 2)] + 1;
+    const room = (size + 3) & ~3;
+    // One allocation: for small programs they cost as much as compiling does.
+    const buffer = new ArrayBuffer(room + 4 * slots);
+    const copy = new Uint8Array(buffer, 0, size);
+    copy.set(bytes.subarray(code, code + size));
+    const offsets = new Uint32Array(buffer, room, slots);
+    offsets.set(words.subarray(start, start + slots));
+    return { bytes: copy, offsets };
   }
 
   /** Patch sites of directly patched tail calls. */

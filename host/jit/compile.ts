@@ -178,13 +178,14 @@ function linkUnit(unit: Unit, knobs: JitKnobs, entries: readonly GuestAddress[])
 
 function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage {
   const { input, job, origin } = unit;
+  const { bytes, offsets } = job.result(imageLength(unit));
   return new CompiledImage(
     input,
     placed(unit.placement),
     entry,
-    job.bytes(imageLength(unit)),
+    bytes,
     job.codeLength,
-    { version: knobs.version, insns: input.insns, offsets: job.offsets(), origin },
+    { version: knobs.version, insns: input.insns, offsets, origin },
     job.passes,
     job.directSites(),
   );

@@ -33,22 +33,23 @@ export function cfiOffset(knobs: JitKnobs): number {
   return knobs.cfi === 'fineibt' || knobs.callPadding === true ? 16 : 5;
 }
 
+const bit = (on: boolean | undefined, flag: number): number => (on === true ? flag : 0);
+
 function flagBits(knobs: JitKnobs, input: JitInput): number {
-  const bits: readonly (readonly [boolean | undefined, number])[] = [
-    [knobs.bmi2, L.JIT_BMI2],
-    [knobs.ibt, L.JIT_IBT],
-    [knobs.sls, L.JIT_SLS],
-    [knobs.retpolineConfig, L.JIT_RETPOLINE_CONFIG],
-    [knobs.smp, L.JIT_SMP],
-    [knobs.probeMem, L.JIT_PROBE_SUPPORT],
-    [knobs.callPadding, L.JIT_CALL_PADDING],
-    [input.tailCallReachable, L.JIT_TAIL_CALL_REACHABLE],
-    [input.isSubprogram, L.JIT_SUBPROGRAM],
-    [input.isExceptionCallback, L.JIT_EXCEPTION_CALLBACK],
-    [input.exceptionBoundary, L.JIT_EXCEPTION_BOUNDARY],
-    [input.isClassic, L.JIT_CLASSIC],
-  ];
-  return bits.reduce((all, [on, bit]) => (on === true ? all | bit : all), 0);
+  return (
+    bit(knobs.bmi2, L.JIT_BMI2) |
+    bit(knobs.ibt, L.JIT_IBT) |
+    bit(knobs.sls, L.JIT_SLS) |
+    bit(knobs.retpolineConfig, L.JIT_RETPOLINE_CONFIG) |
+    bit(knobs.smp, L.JIT_SMP) |
+    bit(knobs.probeMem, L.JIT_PROBE_SUPPORT) |
+    bit(knobs.callPadding, L.JIT_CALL_PADDING) |
+    bit(input.tailCallReachable, L.JIT_TAIL_CALL_REACHABLE) |
+    bit(input.isSubprogram, L.JIT_SUBPROGRAM) |
+    bit(input.isExceptionCallback, L.JIT_EXCEPTION_CALLBACK) |
+    bit(input.exceptionBoundary, L.JIT_EXCEPTION_BOUNDARY) |
+    bit(input.isClassic, L.JIT_CLASSIC)
+  );
 }
 
 /** The core's parameters for one function; `insns` are input.insns with placeholders for function addresses. */
