@@ -38,6 +38,11 @@ export class Machines {
     this.#block = this.#memory.alloc('direct', MEMORY);
   }
 
+  /** Address of the memory, a context for any program. */
+  get context(): bigint {
+    return this.#block;
+  }
+
   get wasm(): WasmEngine {
     return this.#wasm;
   }

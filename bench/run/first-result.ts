@@ -9,7 +9,7 @@ const WARM_UP = 10;
 const LIMITS: Record<number, number> = { 100: 1, 10_000: 20 };
 
 /** From a verified program to what it returns, with a translator that has run before; each program is another one. */
-export async function* firstResults({ wasm }: Machines): AsyncGenerator<BenchRow> {
+export async function* firstResults({ wasm, context }: Machines): AsyncGenerator<BenchRow> {
   let seed = 1;
   for (const size of SIZES) {
     const times: number[] = [];
@@ -18,7 +18,7 @@ export async function* firstResults({ wasm }: Machines): AsyncGenerator<BenchRow
       const source = { insns, functions: [{ start: 0, stackDepth: 512 }], arena: null };
       const start = performance.now();
       const program = wasm.load(source, 1 << 20, [0n], { verified: true });
-      wasm.run(program, [], { gate: () => 0n });
+      wasm.run(program, [context], { gate: () => 0n });
       times.push(performance.now() - start);
       wasm.unload(program);
     }

@@ -180,11 +180,16 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.out.u8(how);
   }
 
+  /** Puts the fuel on the stack as it is `executed` instructions further on. */
+  pushFuel(executed: number): void {
+    this.out.get(this.locals.fuel);
+    this.#settle(this.#debt + executed, W.I64_SUB);
+  }
+
   /** Writes fuel back, `executed` instructions further on, as everything that leaves the function does. */
   saveFuel(executed: number): void {
     this.out.i32(0);
-    this.out.get(this.locals.fuel);
-    this.#settle(this.#debt + executed, W.I64_SUB);
+    this.pushFuel(executed);
     this.out.memory(W.I64_STORE, this.around.state + E.STATE_FUEL);
   }
 
@@ -333,7 +338,6 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
       this.#trap(E.TRAP_STACK);
       out.u8(W.END);
     }
-    this.saveFuel(1);
     if (savesTailCalls) {
       out.i32(0);
       out.memory(W.I32_LOAD, around.state + E.STATE_TAIL_CALLS);
@@ -342,14 +346,16 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     if (this.isVerified) frame();
     else out.get(locals.place);
     for (const register of code.functions[callee].parameters) this.push(register);
+    this.pushFuel(1);
     this.#call(code.index.firstFunction + callee);
+    this.#settle(this.#debt + 1, W.I64_ADD);
+    out.set(locals.fuel);
     for (const register of [...code.results].reverse()) this.pop(register);
     if (savesTailCalls) {
       out.i32(0);
       out.get(locals.tailCalls);
       out.memory(W.I32_STORE, around.state + E.STATE_TAIL_CALLS);
     }
-    this.loadFuel(1);
     this.loadWindow();
     return true;
   }

@@ -97,9 +97,11 @@ function body(
     exit,
     leave,
   });
-  writer.loadFuel(0);
   writer.loadWindow();
-  if (exit === returnFromPart) moveRegisters(writer, true);
+  if (exit === returnFromPart) {
+    writer.loadFuel(0);
+    moveRegisters(writer, true);
+  }
   stackify(writer.out, nodes, root, order, writer);
   writer.out.op(W.UNREACHABLE, W.END);
   return { types: locals.types, body: writer.out.view().slice() };
@@ -149,8 +151,8 @@ function calls(insns: DataView, nodes: readonly FlowNode[]): boolean {
 }
 
 function returnResults(code: FunctionCode): void {
-  code.saveFuel(1);
   for (const register of code.code.results) code.push(register);
+  code.pushFuel(1);
   code.out.u8(W.RETURN);
 }
 
@@ -204,7 +206,11 @@ function driver(
   const out = new CodeWriter();
   const { results, around } = code;
   const { parameters } = code.functions[func];
-  const next = 1 + parameters.length;
+  const fuel = 1 + parameters.length;
+  const next = fuel + 1;
+  out.i32(0);
+  out.get(fuel);
+  out.memory(W.I64_STORE, around.state + E.STATE_FUEL);
   parameters.forEach((register, at) => {
     out.i32(0);
     out.get(1 + at);
@@ -249,6 +255,26 @@ function driver(
     out.i32(0);
     out.memory(W.I64_LOAD, registerAt(around, register));
   }
+  out.i32(0);
+  out.memory(W.I64_LOAD, around.state + E.STATE_FUEL);
   out.u8(W.END);
   return { types: [W.I32], body: out.view().slice() };
+}
+
+/** A function as the host and tail calls enter it: the fuel is in the state record. */
+export function entryBody(code: ProgramCode, func: number): FunctionBody {
+  const out = new CodeWriter();
+  const { parameters } = code.functions[func];
+  const fuel = 1 + parameters.length;
+  for (let at = 0; at < fuel; at++) out.get(at);
+  out.i32(0);
+  out.memory(W.I64_LOAD, code.around.state + E.STATE_FUEL);
+  out.u8(W.CALL);
+  out.u32(code.index.firstFunction + func);
+  out.set(fuel);
+  out.i32(0);
+  out.get(fuel);
+  out.memory(W.I64_STORE, code.around.state + E.STATE_FUEL);
+  out.u8(W.END);
+  return { types: [W.I64], body: out.view() };
 }

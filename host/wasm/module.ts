@@ -4,7 +4,7 @@ import { logBody, translateBody } from './access.js';
 import { ByteWriter } from './byte-writer.js';
 import { CodeWriter } from './code-writer.js';
 import * as E from './environment.js';
-import { type FunctionBody, translateFunction } from './function.js';
+import { entryBody, type FunctionBody, translateFunction } from './function.js';
 import type { ProgramCode } from './function-code.js';
 import * as W from './opcodes.js';
 import { parameterCounts } from './parameters.js';
@@ -45,17 +45,20 @@ export interface Translation {
 const RAW_PARAMETERS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const RAW_RESULTS = [0, 1, 2, 3, 4, 5];
 const ARGUMENTS = [1, 2, 3, 4, 5];
+const ARITIES = [0, 1, 2, 3, 4, 5];
 
 /** Registers that a call from the host gives, in order; generated code takes as many as it has parameters. */
 export const argumentsOf = (raw: boolean): readonly number[] => (raw ? RAW_PARAMETERS : ARGUMENTS);
 
-// Types 0 to 5 are functions with that many parameters behind the frame.
+// Types 0 to 5 are entries of functions with that many parameters behind the frame; the functions themselves take the
+// fuel too and give back what is left.
 const TYPE_GATE = 6;
 const TYPE_TAIL = 7;
 const TYPE_TRANSLATE = 8;
 const TYPE_TRAP = 9;
 const TYPE_LOG = 10;
 const TYPE_PART = 11;
+const TYPE_FUNCTION = 12;
 const GATE = 0;
 const TAIL = 1;
 const TRANSLATE = 2;
@@ -140,20 +143,26 @@ function assemble(
   out.bytes(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
   const many = (count: number, type: number): number[] => new Array<number>(count).fill(type);
   const { I32, I64 } = W;
+  const entryType = (count: number): readonly [readonly number[], readonly number[]] => [
+    [I32, ...many(code.raw ? RAW_PARAMETERS.length : count, I64)],
+    many(code.results.length, I64),
+  ];
+  const arity = (func: number): number => (code.raw ? 0 : code.functions[func].parameters.length);
   const types: readonly (readonly [readonly number[], readonly number[]])[] = [
-    ...[0, 1, 2, 3, 4, 5].map(
-      (count) =>
-        [
-          [I32, ...many(code.raw ? RAW_PARAMETERS.length : count, I64)],
-          many(code.results.length, I64),
-        ] as const,
-    ),
+    ...ARITIES.map((count) => entryType(count)),
     [[I32], [I64]],
     [[I64, I64, I32], [I32]],
     [[I64, I32, I32, I32], [I32]],
     [[I64, I64, I32, I32], []],
     [[I64, I32], []],
     [[I32, I32], [I32]],
+    ...ARITIES.map((count) => {
+      const [from, results] = entryType(count);
+      return [
+        [...from, I64],
+        [...results, I64],
+      ] as const;
+    }),
   ];
   section(out, 1, (to) => {
     to.u32(types.length);
@@ -179,22 +188,24 @@ function assemble(
     to.op(0, TYPE_TAIL);
   });
   section(out, 3, (to) => {
-    to.u32(3 + mains.length + parts.length);
+    to.u32(3 + 2 * mains.length + parts.length);
     for (const type of [TYPE_TRANSLATE, TYPE_TRAP, TYPE_LOG]) to.u8(type);
-    for (const { parameters } of code.functions) to.u8(code.raw ? 0 : parameters.length);
+    mains.forEach((_, func) => to.u8(TYPE_FUNCTION + arity(func)));
     for (let at = 0; at < parts.length; at++) to.u8(TYPE_PART);
+    mains.forEach((_, func) => to.u8(arity(func)));
   });
   section(out, 7, (to) => {
     to.u32(mains.length);
     mains.forEach((_, index) => {
       name(to, `f${index}`);
       to.u8(0);
-      to.u32(FIRST_FUNCTION + index);
+      to.u32(FIRST_FUNCTION + mains.length + parts.length + index);
     });
   });
   section(out, 10, (to) => {
-    to.u32(3 + mains.length + parts.length);
-    for (const func of [...helpers(code), ...mains, ...parts]) {
+    to.u32(3 + 2 * mains.length + parts.length);
+    const entries = mains.map((_, func) => entryBody(code, func));
+    for (const func of [...helpers(code), ...mains, ...parts, ...entries]) {
       const locals = new ByteWriter();
       const runs = runsOf(func.types);
       locals.u32(runs.length);

@@ -27,12 +27,15 @@ export interface Locals {
 
 const REGISTERS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11];
 
-/** Lays out the locals behind the parameters: the frame, then `registers`, then the label when `hasLabel`. */
-export function layOut(parameters: readonly number[], hasLabel: boolean): Locals {
+/**
+ * Lays out the locals behind the parameters: the frame, then for a function its registers and the fuel, for a part of
+ * one the label.
+ */
+export function layOut(parameters: readonly number[], isPart: boolean): Locals {
   const registers: number[] = [];
   let next = 1;
   for (const register of parameters) registers[register] = next++;
-  const labelParameter = hasLabel ? next++ : -1;
+  const last = next++;
   const types: number[] = [];
   const add = (type: number): number => {
     types.push(type);
@@ -41,7 +44,7 @@ export function layOut(parameters: readonly number[], hasLabel: boolean): Locals
   for (const register of REGISTERS) registers[register] ??= add(I64);
   return {
     frame: 0,
-    fuel: add(I64),
+    fuel: isPart ? add(I64) : last,
     window: add(I64),
     windowSize: add(I64),
     address: add(I64),
@@ -49,7 +52,7 @@ export function layOut(parameters: readonly number[], hasLabel: boolean): Locals
     index: add(I32),
     place: add(I32),
     tailCalls: add(I32),
-    label: hasLabel ? labelParameter : add(I32),
+    label: isPart ? last : add(I32),
     registers,
     types,
   };
