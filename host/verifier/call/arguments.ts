@@ -151,6 +151,11 @@ function checkType(env: Env, proto: Prototype, index: number, arg: Argument, met
   }
 }
 
+/** The type of an argument of a function of the program, judged as a helper's would be. */
+export function checkArgumentType(env: Env, index: number, arg: Argument): void {
+  checkType(env, { id: 0 } as Prototype, index, arg, newMeta());
+}
+
 function checkStruct(env: Env, index: number, arg: Argument, type: number): void {
   const { regs } = env;
   const regno = index + 1;

@@ -1,118 +1,26 @@
-import type { BtfFuncProto } from '../../btf/types.js';
-import { BtfKind } from '../../btf/types.js';
-import type { InsnIndex, TypeId } from '../../quantities.js';
+import type { InsnIndex } from '../../quantities.js';
 import { setBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { clobberReg } from '../liveness.js';
 import { LOG_LEVEL2 } from '../log.js';
 import { checkPointerOffset } from '../memory-region.js';
-import { W_A, W_ID, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
+import { W_A, W_C, W_ID, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
-import { Errno } from '../verifier-error.js';
+import { Errno, VerifierError } from '../verifier-error.js';
+import { checkArgumentType, newMeta } from './arguments.js';
+import { checkDynptrArgument } from './dynptr-arguments.js';
+import { describeArguments, type FunctionArgument, PrototypeRefusal } from './function-arguments.js';
 import { checkHelperMemory } from './memory-arguments.js';
 
-/** Program contexts as programs name them, by program type. */
-const CONTEXT_STRUCTS: Record<number, readonly string[]> = {
-  1: ['__sk_buff'],
-  2: ['bpf_user_pt_regs_t', 'pt_regs', 'user_pt_regs'],
-  3: ['__sk_buff'],
-  4: ['__sk_buff'],
-  5: [],
-  6: ['xdp_md'],
-  7: ['bpf_perf_event_data'],
-  8: ['__sk_buff'],
-  9: ['bpf_sock'],
-  10: ['__sk_buff'],
-  11: ['__sk_buff'],
-  12: ['__sk_buff'],
-  13: ['bpf_sock_ops'],
-  14: ['__sk_buff'],
-  15: ['bpf_cgroup_dev_ctx'],
-  16: ['sk_msg_md'],
-  17: ['bpf_raw_tracepoint_args'],
-  18: ['bpf_sock_addr'],
-  19: ['__sk_buff'],
-  21: ['sk_reuseport_md'],
-  22: ['__sk_buff'],
-  23: ['bpf_sysctl'],
-  24: ['bpf_raw_tracepoint_args'],
-  25: ['bpf_sockopt'],
-  30: ['bpf_sk_lookup'],
-  32: ['bpf_nf_ctx'],
-};
-
-/** What a function of the program takes as one argument. */
-export interface FunctionArgument {
-  readonly kind: 'scalar' | 'ctx' | 'mem' | 'arena' | 'btf' | 'dynptr';
-  readonly size: number;
-  readonly btfId: TypeId;
-  readonly nullable: boolean;
-  readonly trusted: boolean;
-}
-
-function prototypeOf(env: Env, subprogram: number): BtfFuncProto | null {
-  const { btf } = env.program.spec;
-  const { funcType } = env.program.subprograms[subprogram];
-  if (btf === null || funcType === 0) return null;
-  const func = btf.type(funcType);
-  if (func.kind !== BtfKind.FUNC) return null;
-  const proto = btf.type(func.type);
-  return proto.kind === BtfKind.FUNC_PROTO ? proto : null;
-}
-
-/** Arguments of a function as its BTF gives them; null = it has no (usable) BTF. */
+/** Arguments of a global function that is verified on its own; null = it has no usable BTF. */
 export function functionArguments(env: Env, subprogram: number): FunctionArgument[] | null {
-  const { btf } = env.program.spec;
-  const proto = prototypeOf(env, subprogram);
-  if (btf === null || proto === null) return null;
-  const { funcType, isGlobal } = env.program.subprograms[subprogram];
-  const out: FunctionArgument[] = [];
-  const plain = { size: 0, btfId: 0, nullable: false, trusted: false };
-  for (let i = 0; i < proto.params.length; i++) {
-    const tags = btf
-      .declTags(funcType)
-      .filter((tag) => tag.component === i)
-      .map((tag) => tag.name.replace(/^arg:/, ''));
-    const type = btf.type(btf.skipModifiers(proto.params[i].type));
-    if (type.kind === BtfKind.INT || type.kind === BtfKind.ENUM) {
-      out.push({ ...plain, kind: 'scalar' });
-      continue;
-    }
-    if (type.kind !== BtfKind.PTR) {
-      if (isGlobal) {
-        env.fail(
-          Errno.EINVAL,
-          `Arg#${i} type ${btf.format(type.id)} in ${btf.type(funcType).name}() is not supported yet.`,
-        );
-      }
-      return null;
-    }
-    const pointee = btf.type(btf.skipModifiers(type.type));
-    const alias = btf.type(btf.skipQualifiers(type.type)).name;
-    const contexts = CONTEXT_STRUCTS[env.program.spec.type] ?? [];
-    if (tags.includes('ctx') || contexts.includes(pointee.name) || contexts.includes(alias)) {
-      out.push({ ...plain, kind: 'ctx' });
-    } else if (tags.includes('arena')) {
-      out.push({ ...plain, kind: 'arena' });
-    } else if (tags.includes('trusted')) {
-      const id = env.kernel.btf.find(pointee.name, BtfKind.STRUCT);
-      out.push({ ...plain, kind: 'btf', btfId: id, trusted: true, nullable: tags.includes('nullable') });
-    } else if (pointee.name === 'bpf_dynptr' || pointee.name === 'bpf_dynptr_kern') {
-      out.push({ ...plain, kind: 'dynptr' });
-    } else {
-      const size = btf.sizeOf(pointee.id);
-      if (size === 0) {
-        if (!isGlobal) return null;
-        const kind = pointee.kind === BtfKind.VOID ? 'UNKNOWN' : 'FWD';
-        env.fail(
-          Errno.EINVAL,
-          `arg#${i} reference type('${kind} ${pointee.name}') size cannot be determined: -22`,
-        );
-      }
-      out.push({ ...plain, kind: 'mem', size, nullable: !tags.includes('nonnull') });
-    }
+  const args = describeArguments(env, subprogram);
+  if (args instanceof PrototypeRefusal) return env.fail(args.errno, args.text);
+  const isCallback = args !== null && env.isExceptionCallback(subprogram);
+  if (isCallback && (args.length !== 1 || args[0].kind !== 'scalar')) {
+    env.fail(Errno.EINVAL, 'exception cb only supports single integer argument');
   }
-  return out;
+  return args;
 }
 
 function checkArgument(env: Env, arg: FunctionArgument, index: number): boolean {
@@ -130,7 +38,11 @@ function checkArgument(env: Env, arg: FunctionArgument, index: number): boolean 
       checkPointerOffset(env, regno, false);
       return true;
     }
-    env.say(`arg#${index} expects pointer to ctx`);
+    env.say(
+      env.legacy
+        ? `arg#${index} expected pointer to ctx, but got PTR`
+        : `arg#${index} expects pointer to ctx`,
+    );
     return false;
   }
   if (arg.kind === 'arena') {
@@ -147,24 +59,62 @@ function checkArgument(env: Env, arg: FunctionArgument, index: number): boolean 
     checkHelperMemory(env, regno, arg.size, true, false, null);
     return true;
   }
-  return type !== RegType.SCALAR || arg.nullable;
+  if (arg.kind === 'dynptr') {
+    checkDynptrArgument(env, regno, { kind: 'DYNPTR', of: '', nullable: false, release: false }, newMeta());
+    return true;
+  }
+  if (arg.nullable && regs.isZero(reg)) return true;
+  checkArgumentType(env, index, {
+    ...{ kind: 'BTF', of: env.btfName(0, arg.btfId), nullable: arg.nullable, release: false },
+  });
+  return true;
 }
 
-/** Whether the arguments fit; prints why not. A static function is verified with whatever it is given. */
-function argumentsFit(env: Env, args: readonly FunctionArgument[], isGlobal: boolean): boolean {
-  for (let i = 0; i < args.length && i < 5; i++) {
-    if (!isGlobal && args[i].kind === 'mem') continue;
-    if (!checkArgument(env, args[i], i)) return false;
+/** The same, with a refusal of the argument's checks as the answer: its lines are printed. */
+function fits(env: Env, arg: FunctionArgument, index: number): number {
+  try {
+    return checkArgument(env, arg, index) ? 0 : Errno.EINVAL;
+  } catch (error) {
+    if (!(error instanceof VerifierError)) throw error;
+    return arg.kind === 'mem' ? Errno.EINVAL : error.errno;
   }
-  return true;
+}
+
+/** Errno of the first argument that does not fit, having printed why; 0 = all fit. */
+function misfit(env: Env, args: readonly FunctionArgument[]): number {
+  for (let i = 0; i < args.length && i < 5; i++) {
+    const errno = fits(env, args[i], i);
+    if (errno !== 0) return errno;
+  }
+  return 0;
+}
+
+/** What is wrong with a call of a global function; 0 = nothing. */
+function callErrno(env: Env, callee: number): number {
+  const args = describeArguments(env, callee);
+  if (args === null) return Errno.EINVAL;
+  if (!(args instanceof PrototypeRefusal)) return misfit(env, args);
+  if (args.text !== '') env.say(args.text);
+  return args.errno;
+}
+
+/** A static function is verified with whatever it is given; that its prototype says otherwise is only printed. */
+function noteMisfit(env: Env, callee: number): void {
+  const args = describeArguments(env, callee);
+  if (args === null || args instanceof PrototypeRefusal) return;
+  for (let i = 0; i < args.length && i < 5; i++) {
+    if (args[i].kind !== 'mem' && fits(env, args[i], i) !== 0) return;
+  }
 }
 
 /** A call of a function with global linkage checks only its arguments; true when it was one. */
 export function checkGlobalCall(env: Env, at: InsnIndex, callee: number): boolean {
   const target = env.program.subprograms[callee];
-  const args = functionArguments(env, callee);
-  const fit = args === null ? !target.isGlobal : argumentsFit(env, args, target.isGlobal);
-  if (!target.isGlobal) return false;
+  if (!target.isGlobal) {
+    noteMisfit(env, callee);
+    return false;
+  }
+  const errno = callErrno(env, callee);
   const { state } = env;
   if (state.lock !== null) {
     env.fail(
@@ -178,9 +128,9 @@ export function checkGlobalCall(env: Env, at: InsnIndex, callee: number): boolea
       'global function calls are not allowed with preemption disabled,\nuse static function instead',
     );
   }
-  if (!fit) {
+  if (errno !== 0) {
     const name = env.legacy ? '' : ` ('${target.name}')`;
-    env.fail(Errno.EINVAL, `Caller passes invalid args into func#${callee}${name}`);
+    env.fail(errno, `Caller passes invalid args into func#${callee}${name}`);
   }
   if (env.log.verbose) {
     const text = env.legacy
@@ -198,8 +148,9 @@ export function checkGlobalCall(env: Env, at: InsnIndex, callee: number): boolea
 
 /** Linux 6.1 checks the main program's own prototype the same way, and goes on whatever it finds. */
 export function checkMainArguments(env: Env): void {
-  const args = functionArguments(env, 0);
-  if (args !== null) argumentsFit(env, args.slice(0, 1), false);
+  const args = describeArguments(env, 0);
+  if (args === null || args instanceof PrototypeRefusal || args.length === 0) return;
+  if (args[0].kind !== 'mem') misfit(env, args.slice(0, 1));
 }
 
 /** Registers of a global function that is verified on its own. */
@@ -217,6 +168,10 @@ export function setGlobalArguments(env: Env, args: readonly FunctionArgument[]):
       regs.set(reg, W_TYPE, RegType.ARENA);
     } else if (arg.kind === 'btf') {
       setBtfPointer(env, reg, 0, arg.btfId, TypeFlag.PTR_TRUSTED | (arg.nullable ? TypeFlag.MAYBE_NULL : 0));
+    } else if (arg.kind === 'dynptr') {
+      regs.setPointer(reg, RegType.CONST_DYNPTR);
+      regs.set(reg, W_A, 1);
+      regs.set(reg, W_C, 1);
     } else {
       regs.setPointer(reg, RegType.MEM | (arg.nullable ? TypeFlag.MAYBE_NULL : 0));
       regs.set(reg, W_A, arg.size);
