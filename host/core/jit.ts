@@ -38,6 +38,9 @@ export interface JitFailure {
 /** Status of a finished step: null, or what failed. */
 export type JitStep = JitFailure | null;
 
+/** Results up to this many bytes share one allocation, which costs as much as copying them. Larger ones would be zeroed. */
+const SMALL = 32768;
+
 /** One compilation in the core. Must be released, whatever happened. */
 export class CoreJit {
   readonly #core: Core;
@@ -144,7 +147,8 @@ export class CoreJit {
     const start = words[record + (L.JIT_OFFSETS >>> 2)] >>> 2;
     const slots = words[record + (L.JIT_INSN_COUNT >>> 2)] + 1;
     const room = (size + 3) & ~3;
-    // One allocation: for small programs they cost as much as compiling does.
+    if (room + 4 * slots > SMALL)
+      return { bytes: bytes.slice(code, code + size), offsets: words.slice(start, start + slots) };
     const buffer = new ArrayBuffer(room + 4 * slots);
     const copy = new Uint8Array(buffer, 0, size);
     copy.set(bytes.subarray(code, code + size));
