@@ -183,6 +183,9 @@ const KNOWN_61 = new Set([
   'crash_kexec',
 ]);
 
+/** Names of the kernel functions that some program may call. */
+export const kfuncNames = (): string[] => [...ROWS.keys()];
+
 export function kfuncFlags(name: string): number {
   return ROWS.get(name)?.flags ?? 0;
 }
