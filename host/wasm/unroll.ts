@@ -1,10 +1,11 @@
 import { orderOf } from './dominators.js';
 import type { FlowNode } from './flow-graph.js';
 
-/** Rounds that stand behind each other, so that counting steps costs a fraction of them. */
-const ROUNDS = 4;
-/** Slots of the largest loop that is worth it. */
-const LARGEST = 32;
+/** Slots of the largest loops, and how many rounds of them stand behind each other, so that counting steps costs less. */
+const SIZES: readonly { readonly slots: number; readonly rounds: number }[] = [
+  { slots: 8, rounds: 8 },
+  { slots: 32, rounds: 4 },
+];
 
 /** Repeats the bodies of small innermost loops of a reducible graph. Nodes are added at the end. */
 export function unrollLoops(nodes: FlowNode[], root: number): void {
@@ -17,7 +18,8 @@ export function unrollLoops(nodes: FlowNode[], root: number): void {
     let slots = 0;
     for (const node of body) slots += nodes[node].end - nodes[node].start;
     const isInnermost = [...body].every((node) => node === header || !isHeader(node));
-    if (isInnermost && slots <= LARGEST) repeat(nodes, header, body);
+    const size = SIZES.find((each) => slots <= each.slots);
+    if (isInnermost && size) repeat(nodes, header, body, size.rounds);
   }
 }
 
@@ -36,13 +38,13 @@ function loopBody(
   return body;
 }
 
-function repeat(nodes: FlowNode[], header: number, body: ReadonlySet<number>): void {
+function repeat(nodes: FlowNode[], header: number, body: ReadonlySet<number>, rounds: number): void {
   const members = [...body];
   const base = nodes.length;
   /** Where a node of the body stands in a round; round 0 is the loop itself. */
   const inRound = (node: number, round: number): number =>
-    round % ROUNDS === 0 ? node : base + ((round % ROUNDS) - 1) * members.length + members.indexOf(node);
-  for (let round = 1; round < ROUNDS; round++)
+    round % rounds === 0 ? node : base + ((round % rounds) - 1) * members.length + members.indexOf(node);
+  for (let round = 1; round < rounds; round++)
     for (const node of members)
       nodes.push({
         ...nodes[node],
