@@ -148,7 +148,7 @@ export function renderProgram(report: ProgramReport, shown: number): string {
 }
 
 function renderRun(run: RunReport, shown: number): string[] {
-  const out = [`  run       on ${run.engines.join(' and ')}${run.note ? `: ${run.note}` : ''}`];
+  const out = [`  run       on ${listed(run.engines)}${run.note ? `: ${run.note}` : ''}`];
   run.faults.slice(0, shown).forEach((fault, index) => out.push(...renderFault(fault, index + 1)));
   if (run.faults.length > shown)
     out.push(`    and ${run.faults.length - shown} more (--faults ${run.faults.length})`);
@@ -183,4 +183,10 @@ function renderFault(fault: FaultReport, number: number): string[] {
 export function renderMap(report: MapReport): string {
   const lines = report.entries.map(({ key, value }) => `    [${renderValue(key)}] ${renderValue(value)}`);
   return `  map ${report.map}\n${lines.length > 0 ? lines.join('\n') : '    (zeros)'}\n`;
+}
+
+/** a, b and c. */
+function listed(names: readonly string[]): string {
+  const [last, ...others] = [...names].reverse();
+  return others.length === 0 ? last : `${others.reverse().join(', ')} and ${last}`;
 }
