@@ -159,7 +159,8 @@ for (const version of ['6.12', '6.1', '5.5'] as const)
           arena: { kernel: arena, user: USER },
         };
         const program = interp.load(source, [image.entry]);
-        const module = webAssembly.load(source, program.handle, [image.entry]);
+        // Plain accesses of these programs are as good as proved: the block and the frame.
+        const module = webAssembly.load(source, program.handle, [image.entry], { verified: n % 2 === 0 });
         const place = placeOf(image, insns.length / 8);
         const data = Uint8Array.from({ length: BLOCK }, () => random.below(256));
         const pages = Uint8Array.from({ length: 2 * PAGE }, () => random.below(256));
