@@ -34,6 +34,7 @@ export {
   type LookupPath,
 } from './lookup/fault-index.js';
 export { FaultBatch, type FaultResults } from './lookup/fault-batch.js';
+export { FaultReader, type FaultReaderPass } from './lookup/fault-reader.js';
 
 export type { ExtableEntry, JitImage, JitInput } from './jit/jit-image.js';
 export { compile } from './jit/compile.js';

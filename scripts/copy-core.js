@@ -1,5 +1,7 @@
-// core.wasm sits beside the module that loads it, in the sources and in the build alike.
+// The modules sit beside the module that loads them, in the sources and in the build alike.
 import { copyFileSync, existsSync } from 'node:fs';
 
 for (const folder of ['host/core', 'dist/host/core'])
-  if (existsSync(folder)) copyFileSync('build/core.wasm', `${folder}/core.wasm`);
+  if (existsSync(folder))
+    for (const name of ['core.wasm', 'lookup-threads.wasm'])
+      copyFileSync(`build/${name}`, `${folder}/${name}`);

@@ -33,6 +33,15 @@ if (!existsSync(LOCK_STAMP) || readFileSync(LOCK_STAMP, 'utf8') !== lock) {
   run('npm', 'ci', '--no-audit', '--no-fund');
   writeFileSync(LOCK_STAMP, lock);
 }
-const sources = ['assembly', 'host', 'cli', 'scripts', 'package.json', 'tsconfig.json', 'asconfig.json'];
+const sources = [
+  'assembly',
+  'host',
+  'cli',
+  'scripts',
+  'package.json',
+  'tsconfig.json',
+  'asconfig.json',
+  'asconfig.threads.json',
+];
 const built = existsSync(BUILD_STAMP) ? statSync(BUILD_STAMP).mtimeMs : 0;
 if (sources.some((path) => newest(join(root, path)) > built)) run('npm', 'run', '--silent', 'build');

@@ -9,6 +9,17 @@ export type CoreSource = BufferSource | WebAssembly.Module | Response | PromiseL
 const INITIAL_PAGES = 16;
 const MAXIMUM_PAGES = 65536;
 
+function sharedMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES, shared: true });
+}
+
+/** Compiles what a module can be made from. */
+export async function compileModule(source: CoreSource): Promise<WebAssembly.Module> {
+  const given = await source;
+  if (given instanceof WebAssembly.Module) return given;
+  return WebAssembly.compile(given instanceof Response ? await given.arrayBuffer() : given);
+}
+
 /**
  * One instance of core.wasm: its exports and views of its linear memory. Everything stateful of one guest
  * machine lives in one instance.
@@ -31,6 +42,12 @@ export class Core {
   static async load(source: CoreSource): Promise<Core> {
     const memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
     const { exports } = await instantiate(source as WebAssembly.Module, { env: { memory } });
+    return new Core(exports as unknown as CoreExports, memory);
+  }
+
+  /** As {@link load}, on memory that instances on other threads can share. Such a module is made with threads. */
+  static async loadShared(source: WebAssembly.Module, memory = sharedMemory()): Promise<Core> {
+    const { exports } = await instantiate(source, { env: { memory } });
     return new Core(exports as unknown as CoreExports, memory);
   }
 

@@ -1,31 +1,18 @@
-import { EXTABLE_ALIGN, EXTABLE_ENTRY_SIZE } from '../../assembly/layout/extable.js';
+import { EXTABLE_ENTRY_SIZE } from '../../assembly/layout/extable.js';
 import { FAULT_MISS, FAULT_NO_INSN } from '../../assembly/layout/fault-map.js';
-import { Core, type CoreSource } from '../core/core.js';
-import { FaultMap, type IndexAnswer } from '../core/fault-map.js';
+import { READER_SLOTS } from '../../assembly/layout/readers.js';
+import { compileModule, Core, type CoreSource } from '../core/core.js';
+import { FaultMap } from '../core/fault-map.js';
 import { LimitError, LookupError, UsageError } from '../errors.js';
 import { decodeFixup } from '../kallsyms/pt-regs.js';
 import { platform } from '../platform/platform.js';
-import type { ByteOffset, GuestAddress, HostAddress, InsnIndex } from '../quantities.js';
+import type { GuestAddress, HostAddress, InsnIndex } from '../quantities.js';
+import { checkShape, type FaultImage, hex, isAddress, refusal } from './fault-image.js';
 import { FaultBatch, type FaultResults } from './fault-batch.js';
+import { type FaultReaderPass, roomSize } from './fault-reader.js';
 
 export { FAULT_MISS };
-
-/** One function with its exception table; a JitImage is one. */
-export interface FaultImage {
-  /** Of the first byte of the code; a multiple of 4. */
-  readonly address: GuestAddress;
-  readonly code: { readonly length: number };
-  /** Offset of the table from `address`; a multiple of 4, not before the end of the code. */
-  readonly extableOffset: ByteOffset;
-  /** 12 bytes per entry. */
-  readonly extable: Uint8Array;
-  /** BPF instruction of each entry, where known. */
-  readonly entries?: readonly { readonly insn: InsnIndex }[];
-  readonly insns?: ArrayLike<InsnIndex>;
-  /** What describe() answers for it; the program defaults to the number of images added before. */
-  readonly program?: number;
-  readonly func?: number;
-}
+export type { FaultImage };
 
 /** What an entry id stands for. */
 export interface FaultSite {
@@ -49,8 +36,10 @@ export type LookupPath = 'map' | 'faithful';
 
 export interface FaultIndexOptions {
   readonly path?: LookupPath;
-  /** core.wasm, where it is not found by itself (bundlers). */
+  /** core.wasm, or with `shared` lookup-threads.wasm, where it is not found by itself (bundlers). */
   readonly wasm?: CoreSource;
+  /** On shared memory, so that other threads can read it: {@link FaultIndex.reader}. */
+  readonly shared?: boolean;
   /**
    * First address of the 1 GiB that the fault map covers, a multiple of 64 KiB; 0xffffffffc0000000, the kernel's
    * module space, when not given. Images elsewhere are found too, at the speed of the faithful path.
@@ -64,8 +53,6 @@ const MODULES: GuestAddress = 0xffffffffc0000000n;
 const WINDOW_ALIGN = 0x10000n;
 /** Addresses copied at a time by a batch lookup from the caller's own arrays. */
 const SLICE = 1024;
-
-const hex = (address: GuestAddress): string => `0x${address.toString(16)}`;
 
 /**
  * Finds the exception entry of a faulting instruction by its address, in any number of loaded images. One index per
@@ -88,6 +75,9 @@ export class FaultIndex {
   #detail: Uint8Array;
   readonly #memory: FaultIndexOptions['memory'];
   readonly #mapped: boolean;
+  readonly #base: GuestAddress;
+  #module: WebAssembly.Module | undefined;
+  readonly #slots = new Set<number>();
   #path: LookupPath;
   #useMap: boolean;
   #size = 0;
@@ -96,11 +86,16 @@ export class FaultIndex {
 
   /** An index of its own. */
   static async create(options: FaultIndexOptions = {}): Promise<FaultIndex> {
-    return new FaultIndex(await Core.load(options.wasm ?? (await platform().coreWasm())), options);
+    if (options.shared !== true)
+      return new FaultIndex(await Core.load(options.wasm ?? (await platform().coreWasm())), options);
+    const module = await compileModule(options.wasm ?? (await platform().lookupThreadsWasm()));
+    const index = new FaultIndex(await Core.loadShared(module), options);
+    index.#module = module;
+    return index;
   }
 
   /** An index in a core that has none yet. Errors: USAGE_LOOKUP_BASE. */
-  constructor(core: Core, options: Omit<FaultIndexOptions, 'wasm'> = {}) {
+  constructor(core: Core, options: Omit<FaultIndexOptions, 'wasm' | 'shared'> = {}) {
     const { path = 'map', base = MODULES } = options;
     if (base < 0n || base > 0xffffffffc0000000n || base % WINDOW_ALIGN !== 0n)
       throw new UsageError(
@@ -109,6 +104,7 @@ export class FaultIndex {
       );
     this.#core = core;
     this.#mapped = path === 'map';
+    this.#base = base;
     this.#path = path;
     this.#useMap = this.#mapped;
     this.#memory = options.memory;
@@ -145,7 +141,7 @@ export class FaultIndex {
    */
   add(image: FaultImage): void {
     const { address, code, extable } = image;
-    this.#checkShape(image);
+    checkShape(image);
     const table = address + BigInt(image.extableOffset);
     const entries = extable.length / EXTABLE_ENTRY_SIZE;
     const tableLinear = this.#placeTable(table, extable);
@@ -161,7 +157,7 @@ export class FaultIndex {
     });
     if (answer !== 'ok') {
       if (this.#memory === undefined) this.#core.free(tableLinear);
-      throw this.#refusal(answer, image);
+      throw refusal(answer, this.#map.badEntry, image);
     }
     this.#size++;
     this.#added++;
@@ -228,6 +224,33 @@ export class FaultIndex {
     return new FaultBatch(this.#core, capacity);
   }
 
+  /**
+   * A pass for one more thread to read this index with (FaultReader.open), and room for `capacity` addresses at a
+   * time. Errors: USAGE_LOOKUP_SHARED, LIMIT_READERS, LIMIT_MEMORY.
+   */
+  reader(capacity = SLICE): FaultReaderPass {
+    const { memory } = this.#core;
+    if (this.#module === undefined || !this.#mapped)
+      throw new UsageError(
+        'USAGE_LOOKUP_SHARED',
+        'fault index: readers need one made with FaultIndex.create({ shared: true }) and a map',
+      );
+    let slot = 0;
+    while (this.#slots.has(slot)) slot++;
+    if (slot === READER_SLOTS)
+      throw new LimitError('LIMIT_READERS', `fault index: ${READER_SLOTS} readers, no room for another`);
+    const room = this.#core.alloc(roomSize(capacity));
+    this.#slots.add(slot);
+    return { module: this.#module, memory, base: this.#base, slot, room, capacity };
+  }
+
+  /** Takes a pass back: its thread reads no more. */
+  closeReader({ slot, room }: FaultReaderPass): void {
+    if (!this.#slots.delete(slot))
+      throw new UsageError('USAGE_LOOKUP_SHARED', `fault index: reader ${slot} is not open`);
+    this.#core.free(room);
+  }
+
   /** What an id of a lookup stands for; null when it is nobody's (any more). */
   describe(id: number): FaultSite | null {
     const found = this.#map.describe(id);
@@ -255,25 +278,6 @@ export class FaultIndex {
     else this.#map.batchTree(pcs, count, ids, details);
   }
 
-  #checkShape({ address, code, extableOffset, extable }: FaultImage): void {
-    const where = `fault index: image at ${typeof address === 'bigint' ? hex(address) : address}`;
-    if (!isAddress(address) || !isAddress(address + BigInt(code.length)))
-      throw new LookupError('LOOKUP_IMAGE', `${where}: not within 64-bit addresses`, {});
-    if (address % BigInt(EXTABLE_ALIGN) !== 0n || extableOffset % EXTABLE_ALIGN !== 0)
-      throw new LookupError(
-        'LOOKUP_ALIGNMENT',
-        `${where}, table at +${extableOffset}: expected multiples of ${EXTABLE_ALIGN}`,
-        { address },
-      );
-    if (code.length === 0 || extableOffset < code.length || extable.length % EXTABLE_ENTRY_SIZE !== 0)
-      throw new LookupError(
-        'LOOKUP_IMAGE',
-        `${where}: ${code.length} bytes of code, table of ${extable.length} bytes at +${extableOffset}; expected ` +
-          `code, then a table of whole ${EXTABLE_ENTRY_SIZE}-byte entries`,
-        { address },
-      );
-  }
-
   /** Linear address of the table: in place, or of a copy. */
   #placeTable(table: GuestAddress, extable: Uint8Array): HostAddress {
     if (extable.length === 0) return 0;
@@ -281,34 +285,4 @@ export class FaultIndex {
       ? this.#core.allocBytes(extable)
       : this.#memory.linear(table, extable.length);
   }
-
-  #refusal(answer: IndexAnswer, { address, code, extable }: FaultImage): Error {
-    const where = `fault index: image at ${hex(address)}, ${code.length} bytes of code`;
-    const entry = this.#map.badEntry;
-    switch (answer) {
-      case 'no memory':
-        return new LimitError('LIMIT_MEMORY', `${where}: linear memory of the core is exhausted`, {
-          address,
-        });
-      case 'overlap':
-        return new LookupError('LOOKUP_OVERLAP', `${where}: overlaps an image in the index`, { address });
-      case 'bad address':
-        return new LookupError(
-          'LOOKUP_IMAGE',
-          `${where}: entry ${entry} of ${extable.length / EXTABLE_ENTRY_SIZE} lies outside of the code or not above ` +
-            'the entry before it',
-          { address },
-        );
-      default:
-        return new LookupError(
-          'LOOKUP_IMAGE',
-          `${where}: entry ${entry} has no length of 1 to 15 bytes or no register of pt_regs`,
-          { address },
-        );
-    }
-  }
-}
-
-function isAddress(address: GuestAddress): boolean {
-  return typeof address === 'bigint' && address >= 0n && address <= 0xffffffffffffffffn;
 }

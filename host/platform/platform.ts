@@ -5,6 +5,8 @@ import type { CoreSource } from '../core/core.js';
 export interface Platform {
   /** The bytes or the response of core.wasm that ships beside the code. */
   coreWasm(): CoreSource | Promise<CoreSource>;
+  /** The same of lookup-threads.wasm. */
+  lookupThreadsWasm(): CoreSource | Promise<CoreSource>;
 }
 
 let current: Platform | undefined;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { beforeEach, describe, it } from 'node:test';
 import { Core } from '../../../host/core/core.js';
 import { FAULT_MISS, FaultIndex } from '../../../host/lookup/fault-index.js';
+import { FaultReader } from '../../../host/lookup/fault-reader.js';
 import { faultImage, type Start } from '../../support/fault-image.js';
 
 const wasm = new WebAssembly.Module(
@@ -475,5 +476,43 @@ describe('ids', () => {
     index.add(images[1]);
     assert.equal(lookup(images[1].address), id);
     for (const nobody of [FAULT_MISS, 9, 1 << 30]) assert.equal(index.describe(nobody), null);
+  });
+});
+
+describe('readers', () => {
+  const threads = readFileSync(new URL('../../../host/core/lookup-threads.wasm', import.meta.url));
+
+  it('answer as the index does, singly and in batches with and without copying', async () => {
+    const shared = await FaultIndex.create({ shared: true, wasm: threads });
+    const reader = await FaultReader.open(shared.reader(100));
+    shared.add(faultImage(MODULES, 300, every(5, 50), { program: 1 }));
+    shared.add(faultImage(0x7fff00000000n, 300, every(5, 50), { program: 2 }));
+    const pcs = BigUint64Array.from(
+      { length: 900 },
+      (_, i) => [MODULES, 0x7fff00000000n, 0n][i % 3] + BigInt(i >> 1),
+    );
+    const out = { ids: new Uint32Array(900), details: new Uint8Array(900) };
+    reader.lookupBatch(pcs, out);
+    reader.own.pcs.set(pcs.subarray(0, 100));
+    reader.lookupBatch(reader.own.pcs, reader.own);
+    for (const [i, pc] of pcs.entries()) {
+      const want = [shared.lookup(pc), shared.detail];
+      assert.deepEqual([out.ids[i], out.details[i]], want, `0x${pc.toString(16)}`);
+      assert.deepEqual([reader.lookup(pc), reader.detail], want);
+      if (i < 100) assert.deepEqual([reader.own.ids[i], reader.own.details[i]], want);
+    }
+    assert.equal(reader.treeGroups, 0);
+  });
+
+  it('are limited in number and given back once', async () => {
+    assert.throws(() => index.reader(), { code: 'USAGE_LOOKUP_SHARED' });
+    const shared = await FaultIndex.create({ shared: true, wasm: threads });
+    const passes = Array.from({ length: 62 }, () => shared.reader());
+    assert.throws(() => shared.reader(), { code: 'LIMIT_READERS' });
+    shared.closeReader(passes[5]);
+    assert.throws(() => shared.closeReader(passes[5]), { code: 'USAGE_LOOKUP_SHARED' });
+    assert.equal(shared.reader().slot, 5);
+    const faithful = await FaultIndex.create({ shared: true, path: 'faithful', wasm: threads });
+    assert.throws(() => faithful.reader(), { code: 'USAGE_LOOKUP_SHARED' });
   });
 });
