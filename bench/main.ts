@@ -1,10 +1,13 @@
 import { writeFileSync } from 'node:fs';
+import { cpus, platform } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { BenchRow } from './ratio.js';
 
 /** A suite yields its rows as it measures them. */
 export interface Suite {
   rows(options: { readonly quick: boolean; progress(text: string): void }): AsyncIterable<BenchRow>;
+  /** The rows as SVG; `made` says which command and machine made them. */
+  plot?(rows: readonly BenchRow[], made: string): string;
 }
 
 const SUITES: Record<string, () => Promise<Suite>> = {
@@ -17,24 +20,34 @@ const SUITES: Record<string, () => Promise<Suite>> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    plot: { type: 'string' },
+  },
 });
 const wanted = positionals[0] === 'all' ? Object.keys(SUITES) : positionals;
 const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
 if (wanted.length === 0 || unknown.length > 0) {
   console.error(
     `${unknown.length > 0 ? `no suite ${unknown.join(', ')}\n` : ''}` +
-      `usage: npm run bench -- ${Object.keys(SUITES).join('|')}|all [--quick] [--json FILE]`,
+      `usage: npm run bench -- ${Object.keys(SUITES).join('|')}|all [--quick] [--json FILE] [--plot SVG]`,
   );
   process.exit(2);
 }
+
+const machine = (): string =>
+  `Node ${process.versions.node}, ${cpus().length} x ${cpus()[0]?.model.trim()}, ${platform()}, ` +
+  new Date().toISOString().slice(0, 10);
 
 const progress = (text: string) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 };
 const all: BenchRow[] = [];
+const drawn: string[] = [];
 for (const name of wanted) {
   const suite = await SUITES[name]();
+  const from = all.length;
   console.log(`\n${name}`);
   for await (const row of suite.rows({ quick: values.quick, progress })) {
     progress('');
@@ -45,5 +58,15 @@ for (const name of wanted) {
         `(${min.toFixed(2)} to ${max.toFixed(2)}, ${row.rounds} rounds)  ${row.value.toPrecision(4)} ${row.unit}`,
     );
   }
+  if (values.plot !== undefined && suite.plot !== undefined)
+    drawn.push(
+      suite.plot(all.slice(from), `npm run bench -- ${process.argv.slice(2).join(' ')}; ${machine()}`),
+    );
+}
+if (values.plot !== undefined) {
+  if (drawn.length !== 1) {
+    console.error(`--plot: ${drawn.length} of the suites run draw a plot, expected 1`);
+    process.exitCode = 2;
+  } else writeFileSync(values.plot, drawn[0]);
 }
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(all, null, 2)}\n`);

@@ -1,15 +1,22 @@
 import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { Core } from '../../host/core/core.js';
+import { FaultIndex } from '../../host/lookup/fault-index.js';
 import type { Suite } from '../main.js';
 import type { BenchRow } from '../ratio.js';
-import type { Size } from './load.js';
+import { read } from '../reading.js';
+import { makeLoad, type Size } from './load.js';
 import { faultRow } from './fault.js';
 import { Native } from './native.js';
 import { sizeName, type Job, type Report } from './one-size.js';
 import { PEERS } from './peers.js';
+import { lookupPlot } from './plot.js';
 
 const ADDRESSES = 1_000_000;
+/** A power of two. */
+const BATCH = 1024;
 // 100k x 1024 is 2.75 GB of images: more than a module space holds.
 const SIZES: readonly Size[] = [1, 100, 10_000, 100_000].flatMap((programs) =>
   [4, 64, 1024]
@@ -68,4 +75,35 @@ export const rows: Suite['rows'] = async function* ({ quick, progress }) {
     yield* measured(job, progress);
   }
   yield await faultRow(quick ? 3 : 9, progress);
+  await readLookups(quick);
 };
+
+/** What a caller in JS sees of 100 programs of 64 entries. */
+async function readLookups(quick: boolean): Promise<void> {
+  const load = makeLoad({ programs: 100, entries: 64 }, BATCH);
+  const index = new FaultIndex(
+    await Core.load(readFileSync(new URL('../../host/core/core.wasm', import.meta.url))),
+  );
+  for (const image of load.images) index.add(image);
+  const pcs = load.sets.uniform;
+  const own = index.batch(BATCH);
+  own.pcs.set(pcs);
+  const out = { ids: new Uint32Array(BATCH), details: new Uint8Array(BATCH) };
+  const [image] = load.images;
+  let at = 0;
+  await read(
+    'lookup',
+    {
+      'lookup(pc), one address': () => index.lookup(pcs[at++ & (BATCH - 1)]),
+      [`lookupBatch, ${BATCH} addresses in place`]: () => index.lookupBatch(own.pcs, own),
+      [`lookupBatch, ${BATCH} addresses copied`]: () => index.lookupBatch(pcs, out),
+      'remove and add an image of 64 entries': () => {
+        index.remove(image);
+        index.add(image);
+      },
+    },
+    quick,
+  );
+}
+
+export { lookupPlot as plot };
