@@ -53,6 +53,7 @@ export class Env {
   /** Linux 6.1 rules. */
   readonly legacy: boolean;
   readonly privileged: boolean;
+  readonly observe: ((env: Env, insn: InsnIndex) => void) | null;
   readonly sleepable: boolean;
   readonly gpl: boolean;
   /** Maps of the program, then inner maps met on the way; map registers hold an index into this. */
@@ -131,6 +132,7 @@ export class Env {
     this.explored = new Array<State[] | undefined>(program.count).fill(undefined);
     this.log = new Log(options.logLevel ?? 0, options.logSize, program.log);
     this.privileged = options.privileged ?? true;
+    this.observe = options.observe ?? null;
     this.sleepable = (spec.flags & 16) !== 0;
     this.gpl = isGplCompatible(spec.license);
     this.maps = kernel.maps.slice();

@@ -1,4 +1,6 @@
 import type { Core } from '../core/core.js';
+import type { InsnIndex } from '../quantities.js';
+import type { Env } from './env.js';
 
 /** How a program is loaded. */
 export interface VerifyOptions {
@@ -9,4 +11,6 @@ export interface VerifyOptions {
   readonly logSize?: number;
   /** Loaded with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; default true. */
   readonly privileged?: boolean;
+  /** Called before each instruction is simulated, with the state that it meets; for tests. */
+  readonly observe?: (env: Env, insn: InsnIndex) => void;
 }

@@ -106,6 +106,7 @@ function explore(env: Env): void {
     }
     jumped = false;
     aux.seen[at] = 1;
+    if (env.observe !== null) env.observe(env, at);
     const next = step(env, at);
     if (next === STEP_END) {
       env.touchAll();

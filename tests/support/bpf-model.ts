@@ -139,12 +139,18 @@ export class ModelMemory {
 
 const SIZES = [4, 2, 1, 8];
 
-/** Runs instructions without calls from slot 0 until exit; answers R0 to R9. */
-export function modelRun(insns: Uint8Array, registers: bigint[], memory: ModelMemory): bigint[] {
+/** Runs instructions without calls from slot 0 until exit; answers R0 to R9. `observe` sees what each one meets. */
+export function modelRun(
+  insns: Uint8Array,
+  registers: bigint[],
+  memory: ModelMemory,
+  observe?: (pc: number, registers: readonly bigint[]) => void,
+): bigint[] {
   const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
   const r = registers;
   for (let pc = 0, steps = 0; ; pc++) {
     if (++steps > 100_000) throw new Error('model: no end');
+    observe?.(pc, r);
     const at = pc * 8;
     const opcode = view.getUint8(at);
     const dst = view.getUint8(at + 1) & 15;
