@@ -173,7 +173,10 @@ function simulateGlobals(env: Env): void {
   const done = new Set<number>([0]);
   for (;;) {
     const next = subprograms.findIndex(
-      (one, i) => one.isGlobal && !done.has(i) && (env.legacy || env.calledGlobals.has(i)),
+      (one, i) =>
+        one.isGlobal &&
+        !done.has(i) &&
+        (env.legacy || env.calledGlobals.has(i) || one.isExceptionCallback === true),
     );
     if (next < 0) return;
     done.add(next);

@@ -84,6 +84,8 @@ export interface VerifierCase {
   readonly c?: string;
   readonly spec?: Partial<ProgramSpec>;
   readonly unprivileged?: boolean;
+  /** log_level; 2 unless told. Long paths are told 1. */
+  readonly logLevel?: number;
   /** Answer of Linux 6.12; absent = not asked. */
   readonly want?: Verdict;
   /** Answer of Linux 6.1; absent = not asked. */
@@ -131,6 +133,16 @@ export const MAP = {
   CGRP_STORAGE: 32,
   ARENA: 33,
 } as const;
+
+/** Attach types of cases that say none, of program types that need one. */
+const FIRST_ATTACH: Record<string, number> = {
+  CGROUP_SOCK: 2,
+  CGROUP_SOCK_ADDR: 8,
+  CGROUP_SOCKOPT: 21,
+  SK_REUSEPORT: 39,
+  SK_LOOKUP: 36,
+  NETFILTER: 45,
+};
 
 const MAP_BASE = 0xffff_8880_0400_0000n;
 const MAP_STEP = 0x1000n;
@@ -234,7 +246,7 @@ export function loadCase(test: VerifierCase, version: KernelName): { spec: Progr
     name: 'test',
     section: '',
     type: ProgType[test.type ?? 'SOCKET_FILTER'],
-    expectedAttachType: test.attachType ?? 0,
+    expectedAttachType: test.attachType ?? FIRST_ATTACH[test.type ?? ''] ?? 0,
     flags: (test.flags ?? 0) | (test.sleepable === true ? 16 : 0),
     attach: attach === undefined ? null : { ...attach, btfId: 0 },
     license: test.license ?? 'GPL',
@@ -265,7 +277,7 @@ export interface Answer {
 
 export function answer(test: VerifierCase, version: KernelName, core: Core): Answer {
   const { spec, kernel } = loadCase(test, version);
-  const options = { core, logLevel: 2, privileged: test.unprivileged !== true };
+  const options = { core, logLevel: test.logLevel ?? 2, privileged: test.unprivileged !== true };
   try {
     return { verdict: 'ok', log: '', program: verify(spec, kernel, options) };
   } catch (error) {
