@@ -3,9 +3,11 @@
 import * as I from '../../assembly/isa.js';
 import { STACK_REACH } from '../../assembly/layout/interp.js';
 import { RIGHT_R, RIGHT_W } from '../../assembly/layout/mmu.js';
+import { type Lookup, lookUp } from './address-lookup.js';
 import { atomicAt, isAtomic } from './atomic.js';
 import type { CodeWriter } from './code-writer.js';
-import * as E from './environment.js';
+import type { WasmEnvironment } from './environment.js';
+import { logAt } from './fault-ring.js';
 import type { Insn } from './insn.js';
 import * as W from './opcodes.js';
 import { CONTEXT, FRAME, STACK, type Provenance } from './provenance.js';
@@ -14,7 +16,7 @@ import type { Locals } from './registers.js';
 /** What code of accesses needs of the function around it. */
 export interface AccessContext {
   readonly out: CodeWriter;
-  readonly around: E.WasmEnvironment;
+  readonly around: WasmEnvironment;
   readonly locals: Locals;
   readonly arenaKernel: bigint;
   /** Handle of the program, in fault records. */
@@ -36,10 +38,7 @@ export interface AccessContext {
 }
 
 /** How an access finds its memory. */
-interface Way {
-  readonly size: number;
-  readonly right: number;
-  readonly regions: number;
+interface Way extends Lookup {
   /** The address is looked for in the window first. */
   readonly window: 'direct' | 'stack' | null;
   /** The access needs no check at all. */
@@ -263,7 +262,7 @@ function found(context: AccessContext, way: Way, use: (offset: number) => void):
   }
   if (context.isHot) {
     out.op(W.BLOCK, W.VOID);
-    translate(out, locals, around, way, () => out.op(W.BR_IF, 0));
+    lookUp(out, locals, around, way, () => out.op(W.BR_IF, 0));
     out.get(locals.place);
     use(0);
     out.op(W.BR, 1);
@@ -295,147 +294,8 @@ function found(context: AccessContext, way: Way, use: (offset: number) => void):
   log(context);
 }
 
-/** Leaves the linear address in the place local; `missed` gets a condition on the stack that must not hold. */
-function translate(
-  out: CodeWriter,
-  locals: Locals,
-  around: E.WasmEnvironment,
-  way: Way,
-  missed: () => void,
-): void {
-  out.get(locals.address);
-  out.get(locals.address);
-  out.i64(E.REGION_SHIFT);
-  out.u8(W.I64_SHR_U);
-  out.wrap();
-  out.i32(E.REGION_MASK);
-  out.u8(W.I32_AND);
-  out.tee(locals.index);
-  out.memory(W.I64_LOAD, way.regions + E.REGION_BASE);
-  out.u8(W.I64_SUB);
-  out.tee(locals.value);
-  out.get(locals.index);
-  out.memory(W.I64_LOAD32_U, way.regions + E.REGION_BYTES);
-  out.u8(W.I64_GE_U);
-  missed();
-  out.get(locals.value);
-  out.wrap();
-  out.get(locals.index);
-  out.memory(W.I32_LOAD, way.regions + E.REGION_LINEAR);
-  out.u8(W.I32_ADD);
-  out.tee(locals.place);
-  out.i32(12);
-  out.u8(W.I32_SHR_U);
-  out.memory(W.I32_LOAD8_U, around.rights);
-  if (way.size > 1) {
-    out.get(locals.place);
-    out.i32(way.size - 1);
-    out.u8(W.I32_ADD);
-    out.i32(12);
-    out.u8(W.I32_SHR_U);
-    out.memory(W.I32_LOAD8_U, around.rights);
-    out.u8(W.I32_AND);
-  }
-  out.i32(way.right);
-  out.u8(W.I32_AND);
-  out.u8(W.I32_EQZ);
-  missed();
-}
-
 /** Appends to the fault ring: the address local and the place. */
 function log(context: AccessContext): void {
   if (context.isHot) logAt(context.out, context.locals, context.around, context.program, context.slot);
   else context.callLog();
-}
-
-function logAt(
-  out: CodeWriter,
-  { index, place, address: from }: Pick<Locals, 'index' | 'place' | 'address'>,
-  around: E.WasmEnvironment,
-  program: number,
-  slot: number | null,
-): void {
-  out.i32(0);
-  out.memory(W.I32_LOAD, around.state + E.STATE_FAULTS);
-  out.tee(index);
-  out.i32(E.FAULTS_HELD - 1);
-  out.u8(W.I32_AND);
-  out.i32(E.FAULT_SIZE_LOG);
-  out.u8(W.I32_SHL);
-  out.tee(place);
-  out.get(from);
-  out.memory(W.I64_STORE, around.faults);
-  out.get(place);
-  if (slot === null) {
-    out.get(SLOT_PARAMETER);
-    out.extend();
-    out.big(BigInt(program) << 32n);
-    out.u8(W.I64_OR);
-  } else out.big((BigInt(program) << 32n) | BigInt(slot));
-  out.memory(W.I64_STORE, around.faults + 8);
-  out.i32(0);
-  out.get(index);
-  out.i32(1);
-  out.u8(W.I32_ADD);
-  out.memory(W.I32_STORE, around.state + E.STATE_FAULTS);
-}
-
-const SLOT_PARAMETER = 1;
-
-/** Body of log(address i64, slot i32), with two i32 locals behind its parameters. */
-export function logBody(out: CodeWriter, around: E.WasmEnvironment, program: number): void {
-  logAt(out, { address: 0, index: 2, place: 3 }, around, program, null);
-}
-
-/** Body of translate(address i64, size - 1 i32, right i32, regions i32) -> linear address, or 0. */
-export function translateBody(out: CodeWriter, around: E.WasmEnvironment): void {
-  const [from, last, right, index, place, value] = [0, 1, 2, 4, 5, 6];
-  const regions = (): void => {
-    out.get(from);
-    out.i64(E.REGION_SHIFT);
-    out.u8(W.I64_SHR_U);
-    out.wrap();
-    out.i32(E.REGION_MASK);
-    out.u8(W.I32_AND);
-    out.get(3);
-    out.u8(W.I32_ADD);
-    out.tee(index);
-  };
-  const missed = (): void => {
-    out.op(W.IF, W.VOID);
-    out.i32(0);
-    out.u8(W.RETURN);
-    out.u8(W.END);
-  };
-  const rights = (): void => {
-    out.i32(12);
-    out.u8(W.I32_SHR_U);
-    out.memory(W.I32_LOAD8_U, around.rights);
-  };
-  out.get(from);
-  regions();
-  out.memory(W.I64_LOAD, E.REGION_BASE);
-  out.u8(W.I64_SUB);
-  out.tee(value);
-  out.get(index);
-  out.memory(W.I64_LOAD32_U, E.REGION_BYTES);
-  out.u8(W.I64_GE_U);
-  missed();
-  out.get(value);
-  out.wrap();
-  out.get(index);
-  out.memory(W.I32_LOAD, E.REGION_LINEAR);
-  out.u8(W.I32_ADD);
-  out.tee(place);
-  rights();
-  out.get(place);
-  out.get(last);
-  out.u8(W.I32_ADD);
-  rights();
-  out.u8(W.I32_AND);
-  out.get(right);
-  out.u8(W.I32_AND);
-  out.u8(W.I32_EQZ);
-  missed();
-  out.get(place);
 }

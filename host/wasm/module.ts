@@ -1,9 +1,10 @@
 import { INSN_SIZE } from '../../assembly/isa.js';
 import type { GuestAddress, InsnIndex } from '../quantities.js';
-import { logBody, translateBody } from './access.js';
+import { LOOK_UP_LOCALS, lookUpBody } from './address-lookup.js';
 import { ByteWriter } from './byte-writer.js';
 import { CodeWriter } from './code-writer.js';
 import * as E from './environment.js';
+import { logBody } from './fault-ring.js';
 import { entryBody, type FunctionBody, translateFunction } from './function.js';
 import type { ProgramCode } from './function-code.js';
 import * as W from './opcodes.js';
@@ -224,14 +225,14 @@ function assemble(
 /** The functions that every module has: translate, trap, log. */
 function helpers(code: ProgramCode): FunctionBody[] {
   const { around, handle } = code;
-  const write = (types: number[], emit: (out: CodeWriter) => void): FunctionBody => {
+  const write = (types: readonly number[], emit: (out: CodeWriter) => void): FunctionBody => {
     const out = new CodeWriter();
     emit(out);
     out.u8(W.END);
     return { types, body: out.view() };
   };
   return [
-    write([W.I32, W.I32, W.I64], (out) => translateBody(out, around)),
+    write(LOOK_UP_LOCALS, (out) => lookUpBody(out, around)),
     write([], (out) => {
       const keep = (opcode: number, at: number, value: () => void): void => {
         out.i32(0);
