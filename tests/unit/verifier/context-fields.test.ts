@@ -1,4 +1,4 @@
-import { ProgType } from '../../../host/verifier/prog-type.js';
+import type { ProgType } from '../../../host/verifier/prog-type.js';
 import { type Verdict, type VerifierCase, verifierGroups } from '../../support/verifier-cases.js';
 
 /**
