@@ -212,11 +212,123 @@ const attached: readonly VerifierCase[] = [
     want61: ['EINVAL', 'LSM programs must have a GPL compatible license'],
   },
   {
-    rule: 'The function %s has %d arguments. Too many.',
-    name: 'variable arguments',
+    rule: 'with variable args is unsupported.',
     ...{ ...FENTRY, ...on('fentry', '_printk'), text: NOTHING },
     want: ['EINVAL', 'The function _printk with variable args is unsupported.'],
     want61: ['EINVAL', 'The function _printk with variable args is unsupported.'],
+  },
+  ...(
+    [
+      [
+        'The function %s has %d arguments. Too many.',
+        '__bpf_trace_balance_dirty_pages',
+        'has 13 arguments. Too many.',
+      ],
+      ['return type %s is unsupported.', '__pte', 'return type STRUCT is unsupported.'],
+      ['arg%d type %s is unsupported.', 'do_pages_move', unsupportedArgument('do_pages_move')],
+    ] as const
+  ).map(([rule, target, text]): VerifierCase => ({
+    ...{ rule, ...FENTRY, ...on('fentry', target), text: NOTHING },
+    want: ['EINVAL', `The function ${target} ${text}`],
+  })),
+  ...(
+    [
+      ['fentry', FENTRY, 'r0 = *(u64 *)(r1 +8)'],
+      ['tp_btf', TP_BTF, 'r0 = *(u64 *)(r1 +64)'],
+    ] as const
+  ).map(([kind, where, load]): VerifierCase => ({
+    rule: "func '%s' doesn't have %d-th argument",
+    name: kind,
+    ...where,
+    ...on(kind, kind === 'fentry' ? 'wake_up_new_task' : 'sched_switch'),
+    text: `${load}\nr0 = 0\nexit`,
+    want: [
+      'EACCES',
+      kind === 'fentry'
+        ? "func 'wake_up_new_task' doesn't have 3-th argument\ninvalid bpf_context access off=8 size=8"
+        : 'invalid bpf_context access off=64 size=8',
+    ],
+  })),
+  {
+    rule: 'context: result in fexit',
+    ...FEXIT,
+    ...on('fexit', 'do_filp_open'),
+    text: 'r1 = *(u64 *)(r1 +24)\nr0 = 0\nexit',
+    want: 'ok',
+    want61: 'ok',
+  },
+  {
+    rule: 'context: no result in fentry',
+    ...FENTRY,
+    ...on('fentry', 'do_filp_open'),
+    text: 'r1 = *(u64 *)(r1 +24)\nr0 = 0\nexit',
+    want: [
+      'EACCES',
+      "func 'do_filp_open' doesn't have 4-th argument\ninvalid bpf_context access off=24 size=8",
+    ],
+  },
+  {
+    rule: 'context: result in fmod_ret',
+    ...FMOD_RET,
+    ...on('fmod_ret', 'bpf_modify_return_test'),
+    text: 'r0 = *(u64 *)(r1 +16)\nexit',
+    want: 'ok',
+    want61: 'ok',
+  },
+  {
+    rule: 'context: stores',
+    ...FENTRY,
+    ...on('fentry', 'wake_up_new_task'),
+    text: '*(u64 *)(r1 +0) = 0\nr0 = 0\nexit',
+    want: ['EACCES', 'invalid bpf_context access off=0 size=8'],
+    want61: ['EACCES', 'BPF_ST stores into R1 ctx is not allowed'],
+  },
+  {
+    rule: 'context: stores',
+    name: 'of a register',
+    ...FENTRY,
+    ...on('fentry', 'wake_up_new_task'),
+    text: 'r2 = 0\n*(u64 *)(r1 +0) = r2\nr0 = 0\nexit',
+    want: ['EACCES', 'invalid bpf_context access off=0 size=8'],
+    want61: ['EACCES', 'invalid bpf_context access off=0 size=8'],
+  },
+  {
+    rule: "func '%s' offset %d is not multiple of 8",
+    ...FENTRY,
+    ...on('fentry', 'wake_up_new_task'),
+    text: 'r0 = *(u32 *)(r1 +4)\nr0 = 0\nexit',
+    want: [
+      'EACCES',
+      "func 'wake_up_new_task' offset 4 is not multiple of 8\ninvalid bpf_context access off=4 size=4",
+    ],
+    want61: [
+      'EACCES',
+      "func 'wake_up_new_task' offset 4 is not multiple of 8\ninvalid bpf_context access off=4 size=4",
+    ],
+  },
+  {
+    rule: "func '%s' size %d must be 8",
+    ...FENTRY,
+    ...on('fentry', 'wake_up_new_task'),
+    text: 'r0 = *(u32 *)(r1 +0)\nr0 = 0\nexit',
+    want: ['EACCES', "func 'wake_up_new_task' size 4 must be 8\ninvalid bpf_context access off=0 size=4"],
+  },
+  {
+    rule: 'context of an iterator: its object may be NULL',
+    ...ITER,
+    ...on('iter', 'task'),
+    text: 'r1 = *(u64 *)(r1 +8)\nr0 = *(u32 *)(r1 +0)\nr0 = 0\nexit',
+    want: ['EACCES', "R1 invalid mem access 'trusted_ptr_or_null_'"],
+    want61: ['EACCES', "R1 invalid mem access 'ptr_or_null_'"],
+  },
+  {
+    rule: 'context of an iterator: its object may be NULL',
+    name: 'tested',
+    ...ITER,
+    ...on('iter', 'task'),
+    text: 'r1 = *(u64 *)(r1 +8)\nif r1 == 0x0 goto +1\nr0 = *(u32 *)(r1 +0)\nr0 = 0\nexit',
+    want: 'ok',
+    want61: 'ok',
   },
 ];
 
@@ -312,6 +424,18 @@ const structOps: readonly VerifierCase[] = [
     ],
   },
 ];
+
+/** What is said of the first argument that registers cannot hold. */
+function unsupportedArgument(name: string): string {
+  const btf = kernelBtf('6.12');
+  const func = btf.type(btf.find(name, 12));
+  const proto = 'type' in func ? btf.type(func.type) : func;
+  if (!('params' in proto)) throw new Error(name);
+  const at = proto.params.findIndex(
+    ({ type }) => btf.kind(btf.skipModifiers(type)) === 4 && btf.sizeOf(type) > 16,
+  );
+  return `arg${at} type STRUCT is unsupported.`;
+}
 
 function firstUnnamed(): number {
   const btf = kernelBtf('6.12');
