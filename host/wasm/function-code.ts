@@ -3,6 +3,7 @@ import { UsageError } from '../errors.js';
 import type { GuestAddress, InsnIndex } from '../quantities.js';
 import { access, type AccessContext } from './access.js';
 import { alu, type AluContext } from './alu.js';
+import { callFunction, callGate, tailCall } from './calls.js';
 import { CodeWriter } from './code-writer.js';
 import { condition, isCondition } from './condition.js';
 import * as E from './environment.js';
@@ -107,18 +108,18 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   }
 
   callTranslate(): void {
-    this.#call(this.code.index.translate);
+    this.call(this.code.index.translate);
   }
 
   callLog(): void {
     this.out.get(this.locals.address);
     this.out.i32(this.slot);
-    this.#call(this.code.index.log);
+    this.call(this.code.index.log);
   }
 
   trapFault(): void {
     this.out.get(this.locals.address);
-    this.#trap(E.TRAP_FAULT);
+    this.trap(E.TRAP_FAULT);
   }
 
   isBusy(from: number, edge: Edge): boolean {
@@ -186,6 +187,22 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.#settle(this.#debt + executed, W.I64_SUB);
   }
 
+  /** Takes the fuel back from the stack, as it is `executed` instructions further on. */
+  popFuel(executed: number): void {
+    this.#settle(this.#debt + executed, W.I64_ADD);
+    this.out.set(this.locals.fuel);
+  }
+
+  /** Bytes of stack of the function. */
+  get frame(): number {
+    return this.code.functions[this.func].frame;
+  }
+
+  /** Returns from the function. */
+  exit(): void {
+    this.facts.exit(this);
+  }
+
   /** Writes fuel back, `executed` instructions further on, as everything that leaves the function does. */
   saveFuel(executed: number): void {
     this.out.i32(0);
@@ -225,30 +242,31 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     out.op(W.IF, W.VOID);
     this.#insn.at(slot);
     out.i64(0);
-    this.#trap(E.TRAP_STEPS);
+    this.trap(E.TRAP_STEPS);
     out.u8(W.END);
   }
 
-  #call(index: number): void {
+  /** Calls a function of the module. */
+  call(index: number): void {
     this.out.u8(W.CALL);
     this.out.u32(index);
   }
 
   /** Stops for good; the address is on the stack. */
-  #trap(reason: number): void {
+  trap(reason: number): void {
     const { out, locals } = this;
     out.get(locals.fuel);
     this.#settle(this.#debt, W.I64_SUB);
     out.i32(this.slot);
     out.i32(reason);
-    this.#call(this.code.index.trap);
+    this.call(this.code.index.trap);
     out.u8(W.UNREACHABLE);
   }
 
   /** Execution came to something that is no instruction. */
   #stop(): void {
     this.out.i64(0);
-    this.#trap(E.TRAP_BAD);
+    this.trap(E.TRAP_BAD);
   }
 
   #translate(insn: Insn): void {
@@ -296,123 +314,18 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     if (operation === I.BPF_CALL)
       return (
         klass === I.BPF_JMP &&
-        (insn.src === I.BPF_PSEUDO_CALL ? this.#callFunction(insn) : this.#callGate(insn))
+        (insn.src === I.BPF_PSEUDO_CALL ? callFunction(this, insn) : callGate(this, insn))
       );
     if (operation === I.BPF_EXIT) {
       if (klass !== I.BPF_JMP) return false;
-      this.facts.exit(this);
+      this.exit();
       return true;
     }
     if (operation === I.BPF_TAIL_CALL) {
       if (klass !== I.BPF_JMP) return false;
-      this.#tailCall();
+      tailCall(this);
       return true;
     }
     return (operation === I.BPF_JA && !insn.isX) || isCondition(operation);
-  }
-
-  get #frame(): number {
-    return this.code.functions[this.func].frame;
-  }
-
-  #callFunction(insn: Insn): boolean {
-    const { out, locals, code, around } = this;
-    const callee = code.raw
-      ? code.functions.findIndex(({ start }) => start === insn.slot + 1 + insn.imm)
-      : insn.off;
-    if (code.functions[callee] === undefined) return false;
-    const savesTailCalls = code.hasTailCalls && around.version !== '6.12';
-    const frame = (): void => {
-      out.get(locals.frame);
-      out.i32(this.#frame);
-      out.u8(W.I32_SUB);
-    };
-    // A verifier bounds the frames below a function; the host keeps room for them.
-    if (!this.isVerified) {
-      frame();
-      out.tee(locals.place);
-      out.i32(around.stackLinear);
-      out.u8(W.I32_LT_S);
-      out.op(W.IF, W.VOID);
-      out.i64(0);
-      this.#trap(E.TRAP_STACK);
-      out.u8(W.END);
-    }
-    if (savesTailCalls) {
-      out.i32(0);
-      out.memory(W.I32_LOAD, around.state + E.STATE_TAIL_CALLS);
-      out.set(locals.tailCalls);
-    }
-    if (this.isVerified) frame();
-    else out.get(locals.place);
-    for (const register of code.functions[callee].parameters) this.push(register);
-    this.pushFuel(1);
-    this.#call(code.index.firstFunction + callee);
-    this.#settle(this.#debt + 1, W.I64_ADD);
-    out.set(locals.fuel);
-    for (const register of [...code.results].reverse()) this.pop(register);
-    if (savesTailCalls) {
-      out.i32(0);
-      out.get(locals.tailCalls);
-      out.memory(W.I32_STORE, around.state + E.STATE_TAIL_CALLS);
-    }
-    this.loadWindow();
-    return true;
-  }
-
-  /** Tells the host where the stack goes on below this frame. */
-  #saveStack(): void {
-    const { out, locals, around } = this;
-    out.i32(0);
-    out.get(locals.frame);
-    out.i32(this.#frame);
-    out.u8(W.I32_SUB);
-    out.memory(W.I32_STORE, around.state + E.STATE_STACK);
-  }
-
-  #callGate(insn: Insn): boolean {
-    const { out, code, around } = this;
-    if (insn.src !== 0 && (insn.src !== I.BPF_PSEUDO_KFUNC_CALL || code.raw)) return false;
-    const address = BigInt.asUintN(64, BigInt(insn.imm) + (code.raw ? 0n : around.callBase));
-    this.saveFuel(1);
-    this.#saveStack();
-    for (let register = 1; register <= 5; register++) {
-      out.i32(0);
-      this.push(register);
-      out.memory(W.I64_STORE, around.state + E.STATE_ARGUMENTS + 8 * (register - 1));
-    }
-    out.i32(code.gate(address));
-    this.#call(code.index.gate);
-    this.pop(0);
-    this.loadFuel(1);
-    this.loadWindow();
-    return true;
-  }
-
-  /** The host picks the program; it runs in this frame and its R0 is this function's. */
-  #tailCall(): void {
-    const { out, locals, code } = this;
-    this.saveFuel(1);
-    this.#saveStack();
-    this.push(2);
-    this.push(3);
-    out.i32(this.slot);
-    this.#call(code.index.tail);
-    out.tee(locals.index);
-    out.i32(0);
-    out.u8(W.I32_GE_S);
-    out.op(W.IF, W.VOID);
-    out.get(locals.frame);
-    const { parameters } = code.functions[0];
-    for (const register of parameters) this.push(register);
-    out.get(locals.index);
-    out.u8(W.CALL_INDIRECT);
-    out.u32(code.raw ? 0 : parameters.length);
-    out.u8(0);
-    for (const register of [...code.results].reverse()) this.pop(register);
-    this.loadFuel(1);
-    this.facts.exit(this);
-    out.u8(W.END);
-    this.loadWindow();
   }
 }
