@@ -11,6 +11,7 @@ import { W_ID, W_OFF, W_PRECISE, W_SUBREG, W_TYPE } from './registers.js';
 import { RegType } from './reg-type.js';
 import { assignScalarId } from './stack.js';
 import { regAddress } from './state.js';
+import { noteScalarArithmetic } from './speculation.js';
 import { Errno } from './verifier-error.js';
 
 const ARENA_TO_KERNEL = 1;
@@ -243,6 +244,7 @@ function simulateBinary(env: Env, at: number, wide: boolean): void {
     return;
   }
   if (fromReg && regs.get(dst, W_PRECISE) !== 0) markPrecise(env, code.src[at]);
+  noteScalarArithmetic(env, at);
   forkMask(env, at, dst, src);
   // dst op= dst: the operand must not change under the operation.
   let operand = src;

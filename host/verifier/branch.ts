@@ -12,6 +12,7 @@ import { markPrecise, pushHistory } from './precision.js';
 import { W_ID, mayBeNull } from './registers.js';
 import { RegType, TypeFlag, baseType, hasFlag } from './reg-type.js';
 import { type LinkedPlace, type State, regAddress } from './state.js';
+import { pushMispredicted } from './speculation.js';
 import { Errno } from './verifier-error.js';
 import { widenForLoop } from './widen.js';
 
@@ -203,6 +204,7 @@ export function simulateBranch(env: Env, at: InsnIndex): InsnIndex {
   if (way >= 0) {
     if (regs.isScalar(left)) markPrecise(env, dst);
     if (fromReg && regs.isScalar(right)) markPrecise(env, src);
+    pushMispredicted(env, at, way === 1 ? at + 1 : target);
     printChanges(env);
     return way === 1 ? target : at + 1;
   }

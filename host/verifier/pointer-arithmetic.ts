@@ -5,6 +5,7 @@ import type { Env } from './env.js';
 import { typeName } from './log-text.js';
 import { W_A, W_B, W_C, W_FRAME, W_ID, W_OFF, W_REF, W_TYPE, isPacketType, mayBeNull } from './registers.js';
 import { RegType, baseType } from './reg-type.js';
+import { beginMask, checkPointerBounds, endMask } from './speculation.js';
 import { Errno } from './verifier-error.js';
 
 const LIMIT = 1n << 29n;
@@ -115,6 +116,7 @@ export function adjustPointer(
     }
     env.fail(Errno.EACCES, `R${to} pointer arithmetic with ${name} operator prohibited`);
   }
+  const mask = beginMask(env, at, to, ptr, scalar);
   const off = BigInt(regs.off(ptr)) + (subtracts ? -smin : smin);
   if (known && off === BigInt.asIntN(32, off)) {
     if (dst !== ptr) regs.copy(dst, ptr);
@@ -142,4 +144,6 @@ export function adjustPointer(
   }
   checkSane(env, dst, type);
   domain.scalarSync(dst);
+  checkPointerBounds(env, to);
+  endMask(env, at, to, mask);
 }

@@ -46,18 +46,22 @@ export interface SimulationResult {
   readonly log: readonly LogRecord[];
 }
 
+function speculativeText(env: Env): string {
+  return env.state.speculative ? ' (speculative execution)' : '';
+}
+
 function printState(env: Env, from: InsnIndex, to: InsnIndex): void {
   if (!env.log.verbose) return;
   env.log.line('', to, LOG_LEVEL2);
   const text = frameText(env, env.state, env.state.frames.length - 1, true);
-  env.log.line(`from ${from} to ${to}:${text}`, to, LOG_LEVEL2);
+  env.log.line(`from ${from} to ${to}${speculativeText(env)}:${text}`, to, LOG_LEVEL2);
 }
 
 function printSafe(env: Env, from: InsnIndex, jumped: boolean): void {
   if (env.log.level === 0) return;
   if (jumped) {
     env.log.line('', env.insn, LOG_LEVEL1);
-    env.log.line(`from ${from} to ${env.insn}: safe`, env.insn, LOG_LEVEL1);
+    env.log.line(`from ${from} to ${env.insn}${speculativeText(env)}: safe`, env.insn, LOG_LEVEL1);
   } else {
     env.log.line(`${env.insn}: safe`, env.insn, LOG_LEVEL1);
   }

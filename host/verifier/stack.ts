@@ -141,6 +141,23 @@ function isBounded(env: Env, reg: HostAddress): boolean {
   );
 }
 
+/** A store that a later load may overtake and see what was there before: unprivileged programs need a barrier. */
+function noteBarrier(
+  env: Env,
+  frame: HostAddress,
+  slot: number,
+  off: number,
+  size: number,
+  valueReg: number,
+): void {
+  let needed = valueReg >= 0 && isPointer(env.regs.type(env.reg(valueReg)));
+  for (let i = 0; i < size; i++) {
+    const kind = env.mem.bytes[kindAddress(frame, slot, (-off - 1 - i) & 7)];
+    if (kind !== SLOT_MISC && kind !== SLOT_ZERO) needed = true;
+  }
+  if (needed) env.aux.nospec[env.insn] = 1;
+}
+
 function writeFixed(env: Env, ptr: HostAddress, off: number, size: number, valueReg: number): void {
   const depth = frameOf(env, ptr);
   const byte = -off - 1;
@@ -152,6 +169,7 @@ function writeFixed(env: Env, ptr: HostAddress, off: number, size: number, value
   if (!env.privileged && size !== SLOT_BYTES && isSpill(env, frame, slot) && isPointer(regs.type(place))) {
     env.fail(Errno.EACCES, 'attempt to corrupt spilled pointer on stack');
   }
+  if (!env.privileged) noteBarrier(env, frame, slot, off, size, valueReg);
   destroyDynptr(env, depth, slot);
   const opcode = env.code.opcode[env.insn];
   const imm = env.code.imm[env.insn];

@@ -10,6 +10,7 @@ import { checkAttachTarget } from './attach.js';
 import { checkControlFlow } from './control-flow.js';
 import { checkFuncInfo, findExceptionCallback, matchFuncInfo } from './func-info.js';
 import { checkLineInfo } from './line-info.js';
+import { checkLoad } from './load.js';
 import { Prepass } from './prepass.js';
 import { resolvePseudo } from './pseudo.js';
 import { checkLayout, collectSubprograms, type Traits } from './subprograms.js';
@@ -34,6 +35,7 @@ export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true
     throw new VerifierError(Errno.E2BIG, text, undefined, []);
   }
   const pass = new Prepass(spec, kernel, privileged);
+  checkLoad(pass);
   if (pass.isModern) checkFuncInfo(pass);
   const exceptionCallback = findExceptionCallback(pass);
   const { starts, kfuncs } = collectSubprograms(pass, exceptionCallback);

@@ -11,11 +11,9 @@ import {
   BPF_X,
 } from '../../../assembly/isa.js';
 import type { InsnIndex } from '../../quantities.js';
+import { MaskState } from '../speculation.js';
 import type { RewriteEnvironment } from './environment.js';
 import type { Pass } from './pass.js';
-
-/** State bits of InsnAux.aluLimit. */
-export const AluState = { SOURCE_IS_SCALAR: 1, DESTINATION_IS_SCALAR: 2, NEGATIVE: 4, IMMEDIATE: 8 } as const;
 
 /**
  * Pointer + or - register of an unprivileged program: an offset past the limit becomes 0, on mispredicted paths too.
@@ -28,13 +26,13 @@ export function maskPointerArithmetic(env: RewriteEnvironment, pass: Pass, at: I
   const limit = env.aux.aluLimit.get(input.origin[at]);
   if (
     limit === undefined ||
-    (limit.state & (AluState.SOURCE_IS_SCALAR | AluState.DESTINATION_IS_SCALAR)) === 0
+    (limit.state & (MaskState.SOURCE_IS_SCALAR | MaskState.DESTINATION_IS_SCALAR)) === 0
   ) {
     return false;
   }
-  const isSource = (limit.state & AluState.SOURCE_IS_SCALAR) !== 0;
-  const isNegative = (limit.state & AluState.NEGATIVE) !== 0;
-  const isImmediate = (limit.state & AluState.IMMEDIATE) !== 0;
+  const isSource = (limit.state & MaskState.SOURCE_IS_SCALAR) !== 0;
+  const isNegative = (limit.state & MaskState.NEGATIVE) !== 0;
+  const isImmediate = (limit.state & MaskState.IMMEDIATE) !== 0;
   const dst = input.dst[at];
   const src = input.src[at];
   const offset = isSource ? src : dst;
