@@ -45,6 +45,8 @@ const CHANGES_PACKET = new Set([
 /** Helpers that size a returned string or stack trace by their size argument. */
 const REFINED = new Set([67, 45, 114, 115, 141]);
 const MAP_RECORDED = new Set([TAIL_CALL, 1, 2, 3, 87, 88, 89, 164, 51, 195]);
+const BPF_F_RDONLY_PROG = 128;
+const MAP_WRITERS = new Set([2, 3, 87, 88]);
 const SOCKMAPS = new Set([15, 18]);
 const MAX_ERRNO = 4095;
 /** Processors the guest machine has. */
@@ -85,6 +87,9 @@ function checkSleep(env: Env, proto: Prototype, text: string): void {
 /** Notes which map the call uses, for inlining; different maps on different paths rule it out. */
 function recordMap(env: Env, at: InsnIndex, id: number, meta: CallMeta): void {
   if (meta.map < 0 || !MAP_RECORDED.has(id)) return;
+  if ((env.maps[meta.map].spec.flags & BPF_F_RDONLY_PROG) !== 0 && MAP_WRITERS.has(id)) {
+    env.fail(Errno.EACCES, 'write into map forbidden');
+  }
   const { aux } = env;
   if (aux.map[at] === NONE) {
     aux.map[at] = meta.map;
