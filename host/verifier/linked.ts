@@ -14,22 +14,33 @@ function placeAddress(state: State, place: LinkedPlace): HostAddress {
 
 /** Adds the places that hold scalars of this id; the ones that do not fit lose their link. */
 export function collectLinked(env: Env, state: State, id: number, into: LinkedPlace[]): void {
-  const { regs, mem } = env;
+  const { mem } = env;
   const base = id & ~ID_ADD_CONST;
-  const add = (place: HostAddress, entry: LinkedPlace): void => {
-    if (!regs.isScalar(place) || (regs.id(place) & ~ID_ADD_CONST) !== base) return;
-    if (into.length < MAX_LINKED) into.push(entry);
-    else regs.set(place, W_ID, 0);
-  };
   for (let depth = state.frames.length - 1; depth >= 0; depth--) {
     const frame = state.frames[depth];
-    for (let i = 0; i < 10; i++) add(regAddress(frame, i), { frame: depth, reg: i, slot: -1 });
+    for (let i = 0; i < 10; i++) {
+      const place = regAddress(frame, i);
+      if (isLinked(env, place, base) && hasRoom(env, place, into))
+        into.push({ frame: depth, reg: i, slot: -1 });
+    }
     const slots = env.frames.slots(frame);
     for (let i = 0; i < slots; i++) {
       if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL) continue;
-      add(slotAddress(frame, i), { frame: depth, reg: -1, slot: i });
+      const place = slotAddress(frame, i);
+      if (isLinked(env, place, base) && hasRoom(env, place, into))
+        into.push({ frame: depth, reg: -1, slot: i });
     }
   }
+}
+
+function isLinked(env: Env, place: HostAddress, base: number): boolean {
+  return env.regs.isScalar(place) && (env.regs.id(place) & ~ID_ADD_CONST) === base;
+}
+
+function hasRoom(env: Env, place: HostAddress, into: readonly LinkedPlace[]): boolean {
+  if (into.length < MAX_LINKED) return true;
+  env.regs.set(place, W_ID, 0);
+  return false;
 }
 
 /** What was learned about one scalar holds for those linked to it. */
