@@ -32,7 +32,7 @@ async function collect(): Promise<void> {
 
 function patternOf(message: string): RegExp {
   const escaped = message
-    .replaceAll(' ⏎ ', '\n')
+    .replaceAll(/ (⏎ |\\n)/g, '\n')
     .split(/%[-0-9]*l{0,2}[a-z]/)
     .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
   return new RegExp(`(^|\n)${escaped.join('[\\s\\S]*?')}`);

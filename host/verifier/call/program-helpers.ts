@@ -7,6 +7,9 @@ const CGROUP_SOCK_ADDR = 18;
 const CGROUP_SOCKOPT = 25;
 const ATTACH_RAW_TP = 23;
 const ATTACH_ITER = 28;
+const ATTACH_LSM_CGROUP = 43;
+/** cgroup_skb, sock_ops, cgroup_sock_addr. */
+const RETVAL_BY_ATTACH = new Set([8, 13, 18]);
 const ATTACH_SETSOCKOPT = 22;
 const ATTACH_INET4_CONNECT = 10;
 const ATTACH_INET6_CONNECT = 11;
@@ -113,6 +116,11 @@ const LISTS: Record<string, string> = {
     seq_printf_btf d_path get_func_arg get_func_ret get_func_arg_cnt get_attach_cookie`,
   LSM: `inode_storage_get inode_storage_delete sk_storage_get sk_storage_delete spin_lock spin_unlock
     bprm_opts_set ima_inode_hash ima_file_hash get_attach_cookie setsockopt getsockopt`,
+  LIRC: `rc_repeat rc_keydown rc_pointer_rel map_lookup_elem map_update_elem map_delete_elem map_push_elem
+    map_pop_elem map_peek_elem ktime_get_ns ktime_get_boot_ns tail_call
+    get_prandom_u32>bpf_user_rnd_u32 trace_printk`,
+  TCP_CC: `tcp_send_ack sk_storage_get sk_storage_delete setsockopt>bpf_sk_setsockopt
+    getsockopt>bpf_sk_getsockopt ktime_get_coarse_ns`,
   SYSCALL: `sys_bpf btf_find_by_name_kind sys_close kallsyms_lookup_name`,
 };
 
@@ -137,15 +145,16 @@ const ORDER: Record<number, string> = {
   17: 'RAW_TP TRACING BASE',
   18: 'CGCOMMON CGCURRENT CGADDR SKBASE BASE',
   19: 'LWT_SEG6 LWT_OUT SKBASE BASE',
+  20: 'LIRC',
   21: 'REUSEPORT BASE',
   22: 'FLOW SKBASE BASE',
   23: 'CGCOMMON CGCURRENT SYSCTL BASE',
   24: 'RAW_TP TRACING BASE',
   25: 'CGCOMMON CGCURRENT SOCKOPT BASE',
   26: 'TRACE26 RAW_TP TRACING BASE',
-  27: 'BASE',
+  27: 'TCP_CC BASE',
   28: 'BASE',
-  29: 'LSM TRACE26 RAW_TP TRACING BASE',
+  29: 'CGCOMMON LSM TRACE26 RAW_TP TRACING BASE',
   30: 'SK_LOOKUP SKBASE BASE',
   31: 'SYSCALL TRACE26 RAW_TP TRACING BASE',
   32: 'BASE',
@@ -187,9 +196,19 @@ function hasTrampoline(spec: ProgramSpec): boolean {
   );
 }
 
+/** Hooks whose result is not an error number. */
+const NO_RETVAL = new Set([0, 1, 3, 19, 20, 29, 30, 31, 32, 51, 52, 53]);
+
+function refusesRetval(spec: ProgramSpec): boolean {
+  if (spec.type === LSM) return spec.expectedAttachType !== ATTACH_LSM_CGROUP;
+  return NO_RETVAL.has(spec.expectedAttachType) && RETVAL_BY_ATTACH.has(spec.type);
+}
+
 function refused(spec: ProgramSpec, name: string): boolean {
   if (ITER_ONLY.has(name) && spec.type === TRACING) return spec.expectedAttachType !== ATTACH_ITER;
   if (TRAMPOLINE_ONLY.has(name)) return !hasTrampoline(spec);
+  if (name === 'get_retval' || name === 'set_retval') return refusesRetval(spec);
+  if (name === 'get_local_storage' && spec.type === LSM) return spec.expectedAttachType !== ATTACH_LSM_CGROUP;
   if (name === 'bind' && spec.type === CGROUP_SOCK_ADDR) {
     const { expectedAttachType: attach } = spec;
     return attach !== ATTACH_INET4_CONNECT && attach !== ATTACH_INET6_CONNECT;

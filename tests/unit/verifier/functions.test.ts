@@ -295,5 +295,91 @@ const statics: readonly VerifierCase[] = [
   },
 ];
 
+const LOCK = 'struct v { struct bpf_spin_lock l; u64 n; };';
+const HELD = `
+  *(u32 *)(r10 -4) = 0
+  r2 = r10
+  r2 += -4
+  r1 = map_fd 0
+  call bpf_map_lookup_elem
+  if r0 == 0x0 goto out
+  r6 = r0
+  r1 = r6
+  call bpf_spin_lock
+  r1 = 1
+  call f
+  r1 = r6
+  call bpf_spin_unlock
+  out: r0 = 0
+  exit
+  f: r0 = 0
+  exit`;
+const LOCKED_CALL =
+  'global function calls are not allowed while holding a lock,\nuse static function instead';
+const PREEMPT_CALL =
+  'global function calls are not allowed with preemption disabled,\nuse static function instead';
+const TAIL = 'r2 = map_fd 0\nr3 = 0\ncall bpf_tail_call\nr0 = 0\nexit';
+const TAIL_DEPTH = 'tail_calls are not allowed when call stack of previous frames is %d bytes. Too large';
+const programs = [{ type: MAP.PROG_ARRAY, value: 4 }];
+const deep = (count: number): string =>
+  Array.from({ length: count }, (_, i) =>
+    i === count - 1 ? `f${i}: r0 = 0\nexit` : `f${i}: call f${i + 1}\nexit`,
+  ).join('\n');
+
+const chains: readonly VerifierCase[] = [
+  {
+    rule: 'global function calls are not allowed while holding a lock',
+    type: 'SCHED_CLS',
+    maps: [{ type: MAP.ARRAY, value: 'struct v' }],
+    text: HELD,
+    c: `${LOCK} ${MAIN} int f(u64 a);`,
+    want: einval(LOCKED_CALL),
+  },
+  {
+    rule: 'global function calls are not allowed with preemption disabled',
+    type: 'SCHED_CLS',
+    text: 'call kfunc bpf_preempt_disable\nr1 = 1\ncall f\ncall kfunc bpf_preempt_enable\nr0 = 0\nexit\nf: r0 = 0\nexit',
+    c: `${MAIN} int f(u64 a);`,
+    want: einval(PREEMPT_CALL),
+  },
+  {
+    rule: 'global function calls are not allowed with preemption disabled',
+    name: 'static',
+    type: 'SCHED_CLS',
+    text: 'call kfunc bpf_preempt_disable\nr1 = 1\ncall f\ncall kfunc bpf_preempt_enable\nr0 = 0\nexit\nf: r0 = 0\nexit',
+    c: `${MAIN} static int f(u64 a);`,
+    want: 'ok',
+  },
+  {
+    rule: TAIL_DEPTH,
+    type: 'SCHED_CLS',
+    maps: programs,
+    text: `*(u64 *)(r10 -256) = 0\ncall f\nexit\nf: ${TAIL}`,
+    c: `${MAIN} static int f(struct __sk_buff *ctx);`,
+    ...both(['EACCES', TAIL_DEPTH.replace('%d', '256')]),
+  },
+  {
+    rule: TAIL_DEPTH,
+    name: 'less',
+    type: 'SCHED_CLS',
+    maps: programs,
+    text: `*(u64 *)(r10 -224) = 0\ncall f\nexit\nf: ${TAIL}`,
+    c: `${MAIN} static int f(struct __sk_buff *ctx);`,
+    ...both('ok'),
+  },
+  {
+    rule: 'the call stack of %d frames is too deep !',
+    text: `r0 = 0\nif r0 == 0x0 goto out\ncall f0\nout: exit\n${deep(8)}`,
+    ...both(['E2BIG', 'the call stack of 9 frames is too deep !']),
+  },
+  {
+    rule: 'the call stack of %d frames is too deep !',
+    name: '8 frames',
+    text: `r0 = 0\nif r0 == 0x0 goto out\ncall f0\nout: exit\n${deep(7)}`,
+    ...both('ok'),
+  },
+];
+
 verifierCases('global functions', globals);
+verifierCases('call chains', chains);
 verifierCases('static functions', statics);

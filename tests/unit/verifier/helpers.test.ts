@@ -324,3 +324,35 @@ verifierCases(
     };
   }),
 );
+
+/** Program type, attach type, helper without arguments: may it be called (6.12)? */
+const SETS: readonly (readonly [NonNullable<VerifierCase['type']>, number, string, number, boolean])[] = [
+  ['CGROUP_SKB', 0, 'bpf_get_retval', 186, false],
+  ['CGROUP_SOCK_ADDR', 10, 'bpf_get_retval', 186, true],
+  ['CGROUP_SOCK_ADDR', 19, 'bpf_get_retval', 186, false],
+  ['CGROUP_DEVICE', 6, 'bpf_get_retval', 186, true],
+  ['SOCKET_FILTER', 0, 'bpf_get_retval', 186, false],
+  ['LIRC_MODE2', 16, 'bpf_ktime_get_ns', 5, true],
+  ['LIRC_MODE2', 16, 'bpf_ktime_get_coarse_ns', 160, false],
+  ['XDP', 0, 'bpf_ktime_get_coarse_ns', 160, true],
+  ['SK_MSG', 7, 'bpf_get_current_uid_gid', 15, true],
+  ['XDP', 0, 'bpf_get_current_uid_gid', 15, false],
+  ['NETFILTER', 45, 'bpf_jiffies64', 118, true],
+  ['TRACEPOINT', 0, 'bpf_ktime_get_tai_ns', 208, true],
+];
+
+verifierCases(
+  'helpers of program types',
+  SETS.map(([type, attachType, helper, id, may]): VerifierCase => {
+    return {
+      rule: 'program of this type cannot use helper %s#%d',
+      name: `${type} ${attachType} ${helper}`,
+      type,
+      attachType,
+      text: `call ${helper}
+        r0 = 1
+        exit`,
+      want: may ? 'ok' : ['EINVAL', `program of this type cannot use helper ${helper}#${id}`],
+    };
+  }),
+);
