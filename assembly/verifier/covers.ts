@@ -154,7 +154,7 @@ function kindsCover(old: usize, cur: usize, isThere: bool, how: i32): bool {
     if (!isThere) return false;
     if (modern) {
       const a = scalarOfSlot(old);
-      const b = a === 0 ? 0 : scalarOfSlot(cur);
+      const b: usize = a === 0 ? <usize>0 : scalarOfSlot(cur);
       if (a !== 0 && b !== 0) return covers(a, b, how);
     }
     const curKind = load<u8>(cur + i, SLOT_KINDS);
