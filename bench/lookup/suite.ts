@@ -35,7 +35,7 @@ function peersOf({ programs, entries }: Size, quick: boolean): string[] {
 /** One size in a process of its own, so that each starts with a fresh engine and gives its memory back. */
 async function* measured(job: Job, progress: (text: string) => void): AsyncGenerator<BenchRow> {
   const child = fork(fileURLToPath(new URL('./one-size.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx', '--max-old-space-size=8192'],
+    execArgv: ['--import', 'tsx', '--max-old-space-size=8192', '--expose-gc'],
   });
   const rows: BenchRow[] = [];
   let wake = (): void => {};
