@@ -24,7 +24,7 @@ export interface FaultRecord {
   readonly length: number;
 }
 
-/** A fault nothing repairs (spec/20 section 3.5). */
+/** A fault nothing repairs. */
 export interface OopsRecord {
   readonly kind: 'pf' | 'gp' | 'ud' | 'de' | 'bp';
   readonly access: 'read' | 'write' | 'fetch';

@@ -27,7 +27,7 @@ export interface ContextAccess {
 }
 
 /**
- * Judges context accesses of one program (spec/40 section 10, spec/41 section 4). `log` receives the lines Linux
+ * Judges context accesses of one program. `log` receives the lines Linux
  * prints on the way (func '%s' arg%d has btf_id ...), refusals included, except the closing
  * `invalid bpf_context access`. Returns null when the access is refused.
  */

@@ -1,7 +1,7 @@
 import * as layout from '../../assembly/layout/verifier.js';
 
 /**
- * Register types: a base type in the low byte and flags above it (spec/40 section 3). Plain numbers, because they
+ * Register types: a base type in the low byte and flags above it. Plain numbers, because they
  * live in the core's register records.
  */
 export const RegType = {
