@@ -5,7 +5,12 @@ import type { BenchRow } from './ratio.js';
 
 /** A suite yields its rows as it measures them. */
 export interface Suite {
-  rows(options: { readonly quick: boolean; progress(text: string): void }): AsyncIterable<BenchRow>;
+  rows(options: {
+    readonly quick: boolean;
+    /** Sizes or programs asked for by --only; null = all. */
+    readonly only: ReadonlySet<string> | null;
+    progress(text: string): void;
+  }): AsyncIterable<BenchRow>;
   /** The rows as SVG; `made` says which command and machine made them. */
   plot?(rows: readonly BenchRow[], made: string): string;
 }
@@ -22,6 +27,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
     json: { type: 'string' },
     plot: { type: 'string' },
   },
@@ -31,7 +37,7 @@ const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name));
 if (wanted.length === 0 || unknown.length > 0) {
   console.error(
     `${unknown.length > 0 ? `no suite ${unknown.join(', ')}\n` : ''}` +
-      `usage: npm run bench -- ${Object.keys(SUITES).join('|')}|all [--quick] [--json FILE] [--plot SVG]`,
+      `usage: npm run bench -- ${Object.keys(SUITES).join('|')}|all [--quick] [--only NAME,NAME] [--json FILE] [--plot SVG]`,
   );
   process.exit(2);
 }
@@ -43,13 +49,14 @@ const machine = (): string =>
 const progress = (text: string) => {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
 };
+const only = values.only === undefined ? null : new Set(values.only.split(','));
 const all: BenchRow[] = [];
 const drawn: string[] = [];
 for (const name of wanted) {
   const suite = await SUITES[name]();
   const from = all.length;
   console.log(`\n${name}`);
-  for await (const row of suite.rows({ quick: values.quick, progress })) {
+  for await (const row of suite.rows({ quick: values.quick, only, progress })) {
     progress('');
     all.push(row);
     const { min, median, max } = row.ratio;

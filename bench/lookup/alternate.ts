@@ -7,14 +7,29 @@ export type Measure = (minMs: number) => Promise<number> | number;
 const SCHEDULED = '/proc/thread-self/schedstat';
 const hasThreadTime = existsSync(SCHEDULED);
 
+/** Milliseconds of processor time that this thread took, as of the system's last tick. */
+const threadMs = (): number => Number(readFileSync(SCHEDULED, 'latin1').split(' ')[0]) / 1e6;
+
+/** A point in processor time, and when it was on the wall. */
+interface Moment {
+  readonly cpu: number;
+  readonly wall: number;
+}
+
 /**
- * Milliseconds of processor time: of this thread where the system tells, so that neither other processes nor the
- * engine's own threads count.
+ * Processor time of this thread where the system tells, so that neither other processes nor the engine's own threads
+ * count: it is told once a tick, so the next one is waited for.
  */
-function cpuMs(): number {
-  if (hasThreadTime) return Number(readFileSync(SCHEDULED, 'latin1').split(' ')[0]) / 1e6;
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
+function moment(): Moment {
+  if (!hasThreadTime) {
+    const { user, system } = process.cpuUsage();
+    return { cpu: (user + system) / 1000, wall: performance.now() };
+  }
+  const first = threadMs();
+  let cpu: number;
+  do cpu = threadMs();
+  while (cpu === first);
+  return { cpu, wall: performance.now() };
 }
 
 /** Times `run`, which does `count` units of work, after one call again until `minMs` are over: nanoseconds per unit. */
@@ -22,14 +37,15 @@ export function timed(run: () => void, count: number): Measure {
   return (minMs) => {
     if (minMs > 0) run();
     let calls = 0;
-    const start = cpuMs();
-    let now: number;
+    const start = moment();
+    let worked: number;
     do {
       run();
       calls++;
-      now = cpuMs();
-    } while (now - start < minMs);
-    return ((now - start) * 1e6) / calls / count;
+      worked = performance.now();
+    } while (worked - start.wall < minMs);
+    const end = moment();
+    return ((end.cpu - start.cpu - (end.wall - worked)) * 1e6) / calls / count;
   };
 }
 

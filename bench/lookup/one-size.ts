@@ -193,11 +193,10 @@ async function updates(
   const unload = (): void => {
     for (let i = 0; i < programs; i++) faultMapUnload(starts[i], lasts[i]);
   };
-  // One pass over few images is too short for the processor's clock, and too short to be interrupted often.
-  const short = programs * entries < 20_000;
-  const repeat = short ? 400 : 1;
+  // A pass over few images is too short for the processor's clock, and too short to be interrupted often.
+  const repeat = Math.max(1, Math.min(400, Math.ceil(400_000 / (programs * entries))));
   const timeOf = (run: () => void): number => {
-    if (!short) return timed(run, programs)(0) as number;
+    if (repeat === 1) return timed(run, programs)(0) as number;
     const start = performance.now();
     run();
     return ((performance.now() - start) * 1e6) / programs;

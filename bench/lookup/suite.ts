@@ -59,11 +59,11 @@ async function* measured(job: Job, progress: (text: string) => void): AsyncGener
   if ((await closed) !== 0) throw new Error(`lookup ${sizeName(job.size)}: the process failed`);
 }
 
-export const rows: Suite['rows'] = async function* ({ quick, progress }) {
+export const rows: Suite['rows'] = async function* ({ quick, only, progress }) {
   const native = Native.compile();
   if (native === null) console.log('  no gcc: rows against the native baseline are left out');
   for (const size of SIZES) {
-    if (quick && !QUICK.has(sizeName(size))) continue;
+    if (only === null ? quick && !QUICK.has(sizeName(size)) : !only.has(sizeName(size))) continue;
     const job = {
       size,
       native,
@@ -74,8 +74,8 @@ export const rows: Suite['rows'] = async function* ({ quick, progress }) {
     };
     yield* measured(job, progress);
   }
-  yield await faultRow(quick ? 3 : 9, progress);
-  await readLookups(quick);
+  if (only === null || only.has('fault')) yield await faultRow(quick ? 3 : 9, progress);
+  if (only === null || only.has('reading')) await readLookups(quick);
 };
 
 /** What a caller in JS sees of 100 programs of 64 entries. */

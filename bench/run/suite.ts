@@ -23,12 +23,17 @@ const MIN_MS = 1;
 /** Calls before the first measurement: by then V8 has optimised. */
 const WARM_UP = 20;
 
-export async function* rows({ quick, progress }: Parameters<Suite['rows']>[0]): AsyncGenerator<BenchRow> {
+export async function* rows({
+  quick,
+  only,
+  progress,
+}: Parameters<Suite['rows']>[0]): AsyncGenerator<BenchRow> {
   const wasm = readFileSync(new URL('../../host/core/core.wasm', import.meta.url));
   const core = await Core.load(wasm);
   const machines = new Machines(core, profile('linux-6.12'));
   const all = new Map<string, BenchRow[]>();
   for (const program of benchPrograms()) {
+    if (only !== null && !only.has(program.name)) continue;
     progress(`run ${program.name}`);
     const runs = machines.contenders(program);
     for (const row of await measure(program.name, runs, quick ? QUICK_ROUNDS : ROUNDS)) {
@@ -38,6 +43,7 @@ export async function* rows({ quick, progress }: Parameters<Suite['rows']>[0]): 
     }
   }
   for (const [engine, measured] of all) yield geometricMean(engine, measured);
+  if (only !== null && !only.has('first')) return;
   for await (const row of firstResults(machines)) yield row;
 }
 
