@@ -2,14 +2,13 @@ import type { ProgramSpec } from '../../program/program-spec.js';
 
 /** BPF_PROG_TYPE_* numbers with rules of their own. */
 const TRACING = 26;
+const STRUCT_OPS = 27;
 const LSM = 29;
-const CGROUP_SOCK_ADDR = 18;
+const SYSCALL = 31;
 const CGROUP_SOCKOPT = 25;
 const ATTACH_RAW_TP = 23;
 const ATTACH_ITER = 28;
 const ATTACH_LSM_CGROUP = 43;
-/** cgroup_skb, sock_ops, cgroup_sock_addr. */
-const RETVAL_BY_ATTACH = new Set([8, 13, 18]);
 const ATTACH_SETSOCKOPT = 22;
 const ATTACH_INET4_CONNECT = 10;
 const ATTACH_INET6_CONNECT = 11;
@@ -168,6 +167,11 @@ const NOT_BASE_61 = new Set([
   'get_current_ancestor_cgroup_id',
 ]);
 const NOT_61 = new Set(['cgrp_storage_get', 'cgrp_storage_delete']);
+/** 6.1: in the lists of raw tracepoints and cgroup hooks since 6.12 only. */
+const NOT_LIST_61: Record<string, string> = {
+  RAW_TP: 'get_attach_cookie',
+  CGCURRENT: 'current_task_under_cgroup',
+};
 const ITER_ONLY = new Set(['seq_printf', 'seq_write', 'seq_printf_btf']);
 const TRAMPOLINE_ONLY = new Set(['get_func_arg', 'get_func_ret', 'get_func_arg_cnt']);
 const PRIVILEGED_SKBASE = /^skc_to_/;
@@ -199,24 +203,40 @@ function hasTrampoline(spec: ProgramSpec): boolean {
 /** Hooks whose result is not an error number. */
 const NO_RETVAL = new Set([0, 1, 3, 19, 20, 29, 30, 31, 32, 51, 52, 53]);
 
-function refusesRetval(spec: ProgramSpec): boolean {
-  if (spec.type === LSM) return spec.expectedAttachType !== ATTACH_LSM_CGROUP;
-  return NO_RETVAL.has(spec.expectedAttachType) && RETVAL_BY_ATTACH.has(spec.type);
+function refusesSockopt(spec: ProgramSpec): boolean {
+  switch (spec.type) {
+    case CGROUP_SOCKOPT:
+      return spec.expectedAttachType !== ATTACH_SETSOCKOPT;
+    case LSM:
+      return spec.expectedAttachType !== ATTACH_LSM_CGROUP;
+    case STRUCT_OPS:
+      return spec.attach?.target.endsWith('.release') === true;
+    default:
+      return false;
+  }
 }
 
-function refused(spec: ProgramSpec, name: string): boolean {
-  if (ITER_ONLY.has(name) && spec.type === TRACING) return spec.expectedAttachType !== ATTACH_ITER;
+function refused(spec: ProgramSpec, name: string, legacy: boolean): boolean {
+  const { type, expectedAttachType: attach } = spec;
+  if (ITER_ONLY.has(name)) return attach !== ATTACH_ITER;
   if (TRAMPOLINE_ONLY.has(name)) return !hasTrampoline(spec);
-  if (name === 'get_retval' || name === 'set_retval') return refusesRetval(spec);
-  if (name === 'get_local_storage' && spec.type === LSM) return spec.expectedAttachType !== ATTACH_LSM_CGROUP;
-  if (name === 'bind' && spec.type === CGROUP_SOCK_ADDR) {
-    const { expectedAttachType: attach } = spec;
-    return attach !== ATTACH_INET4_CONNECT && attach !== ATTACH_INET6_CONNECT;
+  switch (name) {
+    case 'get_attach_cookie':
+      if (type !== TRACING && type !== SYSCALL) return false;
+      return !hasTrampoline(spec) && (legacy || attach !== ATTACH_RAW_TP);
+    case 'get_retval':
+    case 'set_retval':
+      return type === LSM ? attach !== ATTACH_LSM_CGROUP : NO_RETVAL.has(attach);
+    case 'get_local_storage':
+      return type === LSM && attach !== ATTACH_LSM_CGROUP;
+    case 'bind':
+      return attach !== ATTACH_INET4_CONNECT && attach !== ATTACH_INET6_CONNECT;
+    case 'setsockopt':
+    case 'getsockopt':
+      return refusesSockopt(spec);
+    default:
+      return false;
   }
-  if ((name === 'setsockopt' || name === 'getsockopt') && spec.type === CGROUP_SOCKOPT) {
-    return spec.expectedAttachType !== ATTACH_SETSOCKOPT;
-  }
-  return false;
 }
 
 /**
@@ -229,12 +249,13 @@ export function helperSymbol(
   legacy: boolean,
   privileged = true,
 ): string | null {
-  if (refused(spec, name) || (legacy && NOT_61.has(name))) return null;
+  if (refused(spec, name, legacy) || (legacy && NOT_61.has(name))) return null;
   const order = ORDER[spec.type];
   if (order === undefined) return null;
   for (const part of order.split(' ')) {
     if (part === 'BASE') return baseSymbol(spec, name, legacy, privileged);
     if (part === 'SKBASE' && !privileged && PRIVILEGED_SKBASE.test(name)) return null;
+    if (legacy && NOT_LIST_61[part] === name) continue;
     const names = list(part);
     if (names.has(`!${name}`)) return null;
     const symbol = names.get(name);
