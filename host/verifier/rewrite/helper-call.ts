@@ -82,7 +82,9 @@ function rewriteMapCall(env: RewriteEnvironment, pass: Pass, at: InsnIndex, oper
   const { input } = pass;
   const map = mapOfCall(env, input.origin[at]);
   if (map !== null) {
-    if (operation === 'lookup' && inlineLookup(pass, map, env.offsets, env.immediateOf, env.isModern)) return;
+    const { offsets, immediateOf, isModern, privileged } = env;
+    if (operation === 'lookup' && inlineLookup(pass, map, offsets, immediateOf, isModern, !privileged))
+      return;
     const symbol = mapFunction(map.type, operation);
     if (symbol !== undefined) return pass.call(env.immediateOf(symbol));
   }

@@ -1,6 +1,7 @@
 import {
   BPF_ADD,
   BPF_ALU64,
+  BPF_AND,
   BPF_B,
   BPF_DW,
   BPF_JEQ,
@@ -25,6 +26,11 @@ export function perCpuAddress(pass: Pass, register: number): void {
   pass.insn(BPF_ALU64 | BPF_MOV | BPF_X, register, register, PER_CPU_ADDRESS, 0);
 }
 
+/** Keeps an index that is in range as it is, and any other inside the array's memory. */
+export function indexMask(map: MapSpec): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(map.maxEntries, 1))) - 1;
+}
+
 /** map_lookup_elem without a call of the map's function (or of its inner half only). False: this type has no such form. */
 export function inlineLookup(
   pass: Pass,
@@ -32,23 +38,24 @@ export function inlineLookup(
   offsets: KernelOffsets,
   immediateOf: (symbol: string) => number,
   hasPerCpuInsn: boolean,
+  masksIndex: boolean,
 ): boolean {
   switch (map.type) {
     case MapType.ARRAY:
-      arrayElement(pass, map, roundUp8(map.valueSize), 3, offsets.arrayValue);
+      arrayElement(pass, map, roundUp8(map.valueSize), 3, offsets.arrayValue, masksIndex);
       pass.skipAlways(1);
       pass.movImm(0, 0);
       return true;
     case MapType.PERCPU_ARRAY:
       if (!hasPerCpuInsn) return false;
-      arrayElement(pass, map, 8, 5, offsets.arrayPointers);
+      arrayElement(pass, map, 8, 5, offsets.arrayPointers, masksIndex);
       pass.load(BPF_DW, 0, 0, 0);
       perCpuAddress(pass, 0);
       pass.skipAlways(1);
       pass.movImm(0, 0);
       return true;
     case MapType.ARRAY_OF_MAPS:
-      arrayElement(pass, map, 8, 5, offsets.arrayValue);
+      arrayElement(pass, map, 8, 5, offsets.arrayValue, masksIndex);
       pass.load(BPF_DW, 0, 0, 0);
       pass.skipIfImm(BPF_JEQ, 0, 0, 1);
       pass.skipAlways(1);
@@ -83,10 +90,18 @@ export function inlineLookup(
 }
 
 /** r0 = address of element *r2, or a jump over `rest` slots when the index is out of range. */
-function arrayElement(pass: Pass, map: MapSpec, elementSize: number, rest: number, start: number): void {
+function arrayElement(
+  pass: Pass,
+  map: MapSpec,
+  elementSize: number,
+  rest: number,
+  start: number,
+  masksIndex: boolean,
+): void {
   pass.aluImm(BPF_ADD, 1, start);
   pass.load(BPF_W, 0, 2, 0);
-  pass.skipIfImm(BPF_JGE, 0, map.maxEntries, rest);
+  pass.skipIfImm(BPF_JGE, 0, map.maxEntries, masksIndex ? rest + 1 : rest);
+  if (masksIndex) pass.alu32Imm(BPF_AND, 0, indexMask(map));
   if ((elementSize & (elementSize - 1)) === 0) pass.aluImm(BPF_LSH, 0, Math.log2(elementSize));
   else pass.aluImm(BPF_MUL, 0, elementSize);
   pass.alu(BPF_ADD, 0, 1);

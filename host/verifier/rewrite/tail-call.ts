@@ -1,6 +1,8 @@
 import { BPF_AND, BPF_JGE, BPF_JMP, BPF_TAIL_CALL } from '../../../assembly/isa.js';
 import type { InsnIndex } from '../../quantities.js';
 import type { RewriteEnvironment } from './environment.js';
+import { Errno, VerifierError } from '../verifier-error.js';
+import { indexMask } from './map-lookup.js';
 import { mapOfCall } from './map-of-call.js';
 import type { Pass } from './pass.js';
 
@@ -30,18 +32,18 @@ export function patchTailCall(
     env.privileged &&
     state.map >= 0 &&
     state.key >= 0 &&
-    env.kernel.profile.harden === 0
+    env.kernel.profile.harden !== 2
   ) {
     if (state.key < env.spec.maps[state.map].maxEntries && pokes.length < MAX_POKES) {
       pokes.push({ map: state.map, key: state.key, origin });
       imm = pokes.length;
     }
   }
-  const map = mapOfCall(env, origin);
-  if (!env.privileged && map !== null) {
-    const indexMask = 2 ** Math.ceil(Math.log2(Math.max(map.maxEntries, 1))) - 1;
+  if (!env.privileged) {
+    const map = mapOfCall(env, origin);
+    if (map === null) throw new VerifierError(Errno.EINVAL, 'tail_call abusing map_ptr', origin, []);
     pass.skipIfImm(BPF_JGE, 3, map.maxEntries, 2);
-    pass.alu32Imm(BPF_AND, 3, indexMask);
+    pass.alu32Imm(BPF_AND, 3, indexMask(map));
   }
   pass.insn(BPF_JMP | BPF_TAIL_CALL, 0, 0, 0, imm);
 }

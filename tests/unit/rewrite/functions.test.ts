@@ -161,6 +161,23 @@ test('a tail call marks its function, and asks for a poke when map and slot are 
   }
 });
 
+test('an unprivileged tail call keeps its index inside the array, and asks for no poke', () => {
+  const verified = rewriteCase({
+    before: tail,
+    maps: [map(PROG_ARRAY, { maxEntries: 5 })],
+    privileged: false,
+    facts: (aux) => {
+      aux.map[1] = 0;
+      aux.tailCall.set(1, { map: 0, key: 3 });
+    },
+  });
+  assert.deepEqual(verified.pokes, []);
+  assert.deepEqual(
+    listing(verified.xlated),
+    listingOf(tail.replace('call bpf_tail', 'if r3 >= 0x5 goto +2\nw3 &= 7\ncall bpf_tail')),
+  );
+});
+
 test('a 32-bit compare-and-exchange is extended where its result is read as 64 bits', () => {
   const text = `
     r0 = 5

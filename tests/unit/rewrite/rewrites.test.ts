@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NONE } from '../../../host/verifier/insn-aux.js';
 import { RegType, TypeFlag } from '../../../host/verifier/reg-type.js';
 import { listing, listingOf, map, rewriteCase, type RewriteCase, symbol } from '../../support/rewriting.js';
 
 const SCHED_CLS = 3;
 const XDP = 6;
-const TRACING = 26;
 const SYSCALL = 31;
 const ARENA_MAP = 33;
 
@@ -21,14 +19,6 @@ const through = (type: number, fieldSize = 0): RewriteCase['facts'] => {
     aux.ctxFieldSize[0] = fieldSize;
   };
 };
-
-const tracing = (attachType: number, target: string): Pick<RewriteCase, 'type' | 'spec'> => ({
-  type: TRACING,
-  spec: { expectedAttachType: attachType, attach: { kind: '', target, btfId: 0 } },
-});
-
-const FENTRY = tracing(24, 'wake_up_new_task');
-const FEXIT = tracing(25, 'wake_up_new_task');
 
 const cases: readonly Case[] = [
   {
@@ -276,118 +266,6 @@ const cases: readonly Case[] = [
       if r0 s>= 0x0 goto +2
       w0 ^= w0
       exit
-      exit`,
-  },
-  {
-    name: 'lookup in an array whose element size is no power of two',
-    before: 'call bpf_map_lookup_elem\nexit',
-    maps: [map(2, { valueSize: 20, maxEntries: 10 })],
-    facts: (aux) => (aux.map[0] = 0),
-    after: `
-      r1 += 264
-      r0 = *(u32 *)(r2 +0)
-      if r0 >= 0xa goto none
-      r0 *= 24
-      r0 += r1
-      goto +1
-      none: r0 = 0
-      exit`,
-  },
-  {
-    name: 'lookup in a hash of maps',
-    before: 'call bpf_map_lookup_elem\nexit',
-    maps: [map(13, { keySize: 12 })],
-    facts: (aux) => (aux.map[0] = 0),
-    after: `
-      call ${symbol('__htab_map_lookup_elem')}
-      if r0 == 0x0 goto +2
-      r0 += 64
-      r0 = *(u64 *)(r0 +0)
-      exit`,
-  },
-  {
-    name: 'lookup in different maps',
-    before: 'call bpf_map_lookup_elem\nexit',
-    maps: [map(1)],
-    facts: (aux) => (aux.map[0] = NONE - 1),
-    after: `call ${symbol('bpf_map_lookup_elem')}\nexit`,
-  },
-  {
-    name: 'lookup in a per-CPU array of 6.1',
-    kernel: '6.1',
-    before: 'call bpf_map_lookup_elem\nexit',
-    maps: [map(6)],
-    facts: (aux) => (aux.map[0] = 0),
-    after: `call ${symbol('percpu_array_map_lookup_elem')}\nexit`,
-  },
-  {
-    name: 'update of a map',
-    before: 'call bpf_map_update_elem\nexit',
-    maps: [map(9)],
-    facts: (aux) => (aux.map[0] = 0),
-    after: `call ${symbol('htab_lru_map_update_elem')}\nexit`,
-  },
-  {
-    name: 'random number',
-    before: 'call bpf_get_prandom_u32\nexit',
-    after: `call ${symbol('bpf_user_rnd_u32')}\nexit`,
-  },
-  {
-    name: 'CPU number in 6.1',
-    kernel: '6.1',
-    before: 'call bpf_get_smp_processor_id\nexit',
-    after: `call ${symbol('bpf_get_raw_cpu_id')}\nexit`,
-  },
-  {
-    name: 'storage of a task where sleeping is not allowed',
-    before: 'call bpf_task_storage_get\nexit',
-    ...FENTRY,
-    after: `
-      r5 = 2080
-      call ${symbol('bpf_task_storage_get_recur')}
-      exit`,
-  },
-  {
-    name: 'argument of the traced function',
-    before: 'call bpf_get_func_arg\nexit',
-    ...FENTRY,
-    after: `
-      r0 = *(u64 *)(r1 -8)
-      if w2 >= w0 goto bad
-      r2 <<= 3
-      r2 += r1
-      r0 = *(u64 *)(r2 +0)
-      *(u64 *)(r3 +0) = r0
-      r0 = 0
-      goto +1
-      bad: r0 = -22
-      exit`,
-  },
-  {
-    name: 'result of the traced function, after it',
-    before: 'call bpf_get_func_ret\nexit',
-    ...FEXIT,
-    after: `
-      r0 = *(u64 *)(r1 -8)
-      r0 <<= 3
-      r0 += r1
-      r3 = *(u64 *)(r0 +0)
-      *(u64 *)(r2 +0) = r3
-      r0 = 0
-      exit`,
-  },
-  {
-    name: 'result of the traced function, before it',
-    before: 'call bpf_get_func_ret\nexit',
-    ...FENTRY,
-    after: 'r0 = -95\nexit',
-  },
-  {
-    name: 'exchange of a kernel pointer',
-    before: 'call bpf_kptr_xchg\nexit',
-    after: `
-      r0 = r2
-      r0 = atomic64_xchg((u64 *)(r1 +0), r0)
       exit`,
   },
   {

@@ -11,6 +11,17 @@ const LOOKUP = `
   r1 = map_fd 0
   call bpf_map_lookup_elem
   if r0 == 0x0 goto out`;
+const TWO_TAILS = `
+  r6 = r1
+  r0 = *(u32 *)(r1 +0)
+  r2 = map_fd 0
+  if r0 == 0x0 goto call
+  r2 = map_fd 1
+  call: r1 = r6
+  r3 = 0
+  call bpf_tail_call
+  r0 = 0
+  exit`;
 const PROHIBITED = 'pointer arithmetic with it prohibited for !root';
 
 const cases: readonly VerifierCase[] = [
@@ -380,6 +391,22 @@ const cases: readonly VerifierCase[] = [
       r6 &= 31
       r0 += r6${OUT}`,
     want: 'ok',
+  },
+  {
+    rule: 'tail_call abusing map_ptr',
+    unprivileged: true,
+    maps: [{ type: MAP.PROG_ARRAY }, { type: MAP.PROG_ARRAY }],
+    text: TWO_TAILS,
+    want: ['EINVAL', 'tail_call abusing map_ptr'],
+    want61: ['EINVAL', 'tail_call abusing map_ptr'],
+  },
+  {
+    rule: 'tail_call abusing map_ptr',
+    name: 'privileged',
+    maps: [{ type: MAP.PROG_ARRAY }, { type: MAP.PROG_ARRAY }],
+    text: TWO_TAILS,
+    want: 'ok',
+    want61: 'ok',
   },
 ];
 
