@@ -178,10 +178,14 @@ function forkMask(env: Env, at: number, dst: HostAddress, src: HostAddress): voi
   const narrow = w[(dst + REG_S32MIN) >> 2] === -1 && w[(dst + REG_S32MAX) >> 2] === 0;
   const full = regs.smin(dst) === -1n && regs.smax(dst) === 0n;
   if (!full && !narrow) return;
-  const other = pushBranch(env, at, at);
-  regs.setSmallConst(regAddress(other.frame, code.dst[at]), 0, true);
-  if (full) regs.setConst(dst, (1n << 64n) - 1n);
-  else regs.setSmallConst(dst, -1, true);
+  const other = regAddress(pushBranch(env, at, at).frame, code.dst[at]);
+  if (full) {
+    regs.setSmallConst(other, 0, true);
+    regs.setSmallConst(dst, -1, false);
+  } else {
+    regs.setLowConst(other, 0);
+    regs.setLowConst(dst, -1);
+  }
 }
 
 function keepLink(env: Env, at: number, dst: HostAddress, src: HostAddress, wide: boolean): void {

@@ -122,6 +122,15 @@ export class Registers {
     for (let field = REG_S32MIN >> 2; field < W_TYPE; field++) w[at + field] = value;
   }
 
+  /** The low half becomes known; of the upper half nothing is learnt or lost. */
+  setLowConst(reg: HostAddress, value: number): void {
+    const w = this.mem.words;
+    const at = reg >> 2;
+    w[at + W_VALUE] = value;
+    w[at + W_MASK] = 0;
+    for (let field = REG_S32MIN >> 2; field < W_TYPE; field++) w[at + field] = value;
+  }
+
   /** A pointer at offset 0 with nothing variable. */
   setPointer(reg: HostAddress, type: number): void {
     this.setSmallConst(reg, 0, true);

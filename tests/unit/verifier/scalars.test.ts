@@ -109,6 +109,19 @@ const branches: readonly VerifierCase[] = [
     true,
     false,
   ),
+  known(
+    'branch: -1 and 0 are followed apart',
+    'if w6 s> 0x0 goto out\nif w6 s< 0xffffffff goto out\nw6 &= 16\nif r6 == 0x0 goto out',
+    'r6 == 0x10',
+    true,
+    false,
+  ),
+  known(
+    'branch: -1 and 0 of 32 bits say nothing of the upper half',
+    'if w6 s> 0x0 goto out\nif w6 s< 0xffffffff goto out\nr6 &= -1\nw7 = -1',
+    'r6 <= r7',
+    false,
+  ),
   known('branch: known bits conflict', 'r6 |= 1', 'r6 != 0x2', true, null),
   known(
     'branch: spilled copies learn',
