@@ -53,7 +53,7 @@ export function checkReferences(env: Env, everywhere: boolean): void {
   let leak = false;
   let text = '';
   for (const ref of state.references) {
-    if (!everywhere && depth > 0 && ref.frame !== depth) continue;
+    if (!everywhere && depth > 0 && ref.callback !== depth) continue;
     if (!everywhere && depth > 0 && !isCallback(env)) continue;
     if (text !== '') env.say(text);
     text = `Unreleased reference id=${ref.id} alloc_insn=${ref.insn}`;

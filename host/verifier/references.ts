@@ -1,15 +1,22 @@
-import { SLOT_ITER } from '../../assembly/layout/verifier.js';
+import { FRAME_IN_CALLBACK, SLOT_ITER } from '../../assembly/layout/verifier.js';
+import { releaseDynptrs } from './dynptr.js';
 import type { Env } from './env.js';
 import { W_B, W_ID, W_REF, W_TYPE } from './registers.js';
 import { RegType, TypeFlag, baseType } from './reg-type.js';
 import { type State, kindAddress, slotAddress } from './state.js';
 import { forEachPlace } from './stack.js';
 
+/** Number of the frame in progress when it is a callback; 0 otherwise. */
+function callbackDepth(env: Env): number {
+  const inCallback = (env.frames.flags(env.frame) & FRAME_IN_CALLBACK) !== 0;
+  return inCallback ? env.state.frames.length - 1 : 0;
+}
+
 /** Notes a resource that the instruction acquired; its id. */
 export function acquireReference(env: Env): number {
   const id = env.newId();
   const { state } = env;
-  state.references = [...state.references, { id, insn: env.insn, frame: state.frames.length - 1 }];
+  state.references = [...state.references, { id, insn: env.insn, callback: callbackDepth(env) }];
   return id;
 }
 
@@ -21,9 +28,17 @@ export function dropReference(state: State, id: number): boolean {
   return found;
 }
 
-/** Gives a resource back: every pointer to it dies. False when it is not held. */
+/** Gives a resource up; false when it is not held, or held by a caller of the callback in progress. */
+export function surrenderReference(env: Env, id: number): boolean {
+  const depth = callbackDepth(env);
+  const isOuter = env.state.references.some((ref) => ref.id === id && ref.callback !== depth);
+  return !(depth > 0 && isOuter) && dropReference(env.state, id);
+}
+
+/** Gives a resource back: every pointer to it dies. False as {@link surrenderReference} says. */
 export function releaseReference(env: Env, id: number): boolean {
-  if (!dropReference(env.state, id)) return false;
+  if (!surrenderReference(env, id)) return false;
+  releaseDynptrs(env, id);
   const { regs } = env;
   forEachPlace(env, (reg) => {
     if (regs.get(reg, W_REF) !== id) return;

@@ -20,7 +20,8 @@ import type { HostAddress, InsnIndex } from '../quantities.js';
 export interface Reference {
   readonly id: number;
   readonly insn: InsnIndex;
-  readonly frame: number;
+  /** Frame number of the callback that acquired it; 0 = acquired outside callbacks. */
+  readonly callback: number;
 }
 
 /** The spin lock that is held: the object's id and what it lies in. */

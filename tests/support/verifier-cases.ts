@@ -83,6 +83,8 @@ export interface VerifierCase {
   /** C declarations: types of values, and functions, found in `text` by their labels (the first is at 0). */
   readonly c?: string;
   readonly spec?: Partial<ProgramSpec>;
+  /** Parts of a kernel other than the recorded one. */
+  readonly kernel?: Partial<KernelView>;
   readonly unprivileged?: boolean;
   /** log_level; 2 unless told. Long paths are told 1. */
   readonly logLevel?: number;
@@ -231,7 +233,7 @@ function expand(text: string, btf: Btf, types: CTypes | null): string {
 /** The program of a case, as a loader would pass it, and the kernel it is loaded into. */
 export function loadCase(test: VerifierCase, version: KernelName): { spec: ProgramSpec; kernel: KernelView } {
   const chosen = profile(`linux-${version}`);
-  const btf = kernelBtf(version);
+  const btf = test.kernel?.btf ?? kernelBtf(version);
   const types = test.c === undefined ? null : new CTypes(test.c);
   const text = expand(test.text ?? '', btf, types);
   const maps = (test.maps ?? []).map((map) => mapSpec(map, types));
@@ -262,6 +264,7 @@ export function loadCase(test: VerifierCase, version: KernelName): { spec: Progr
     btf,
     maps: maps.map((one, index) => loadedMap(one, test.maps![index]!, index)),
     symbolAddress: (name) => chosen.symbols.address(name) ?? 0xffff_ffff_8300_0000n,
+    ...test.kernel,
   };
   return { spec, kernel };
 }

@@ -139,7 +139,8 @@ function checkType(env: Env, proto: Prototype, index: number, arg: Argument, met
   if (arg.kind === 'BTF' && hasFlag(type, MAYBE_NULL)) type &= ~MAYBE_NULL;
   if (meta.kptr !== null && hasFlag(type, MEM_ALLOC)) type &= ~(MEM_ALLOC | MEM_PERCPU);
   if (!accepted.includes(type)) {
-    const names = accepted.map((one) => typeName(one)).join(', ');
+    const known = accepted.filter((one) => !env.legacy || !hasFlag(one, PTR_TRUSTED | MEM_RCU));
+    const names = known.map((one) => typeName(one)).join(', ');
     env.fail(Errno.EACCES, `R${regno} type=${typeName(real)} expected=${names}`);
   }
   if (meta.kptr !== null) {

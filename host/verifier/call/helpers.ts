@@ -19,6 +19,7 @@ import { type CallbackKind, simulateCallback } from './callbacks.js';
 import { isPacketDynptr } from './dynptr-arguments.js';
 import { fieldsAt, inTreeCallback, isGraphKfunc } from './kfunc-objects.js';
 import { mapFits } from './map-compatibility.js';
+import { checkFuncIp, isPermitted } from './permission.js';
 import { helperSymbol } from './program-helpers.js';
 import { type Prototype, helperName, isHelperId, prototypeOf } from './prototypes.js';
 
@@ -69,12 +70,13 @@ function checkAvailable(env: Env, id: number, text: string): Prototype {
   if (proto.gplOnly && !env.gpl) {
     env.fail(Errno.EINVAL, 'cannot call GPL-restricted function from non-GPL compatible program');
   }
+  if (!isPermitted(env, id)) env.fail(Errno.EINVAL, 'helper call is not allowed in probe');
   env.helpers.set(id, proto);
   return proto;
 }
 
 function checkSleep(env: Env, proto: Prototype, text: string): void {
-  if (env.legacy || !proto.mightSleep) return;
+  if (!proto.mightSleep) return;
   if (!env.sleepable && !env.state.inSleepable) {
     env.fail(Errno.EINVAL, 'helper call might sleep in a non-sleepable prog');
   }
@@ -371,6 +373,7 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
       env.fail(Errno.EINVAL, `cannot pass map_type ${type} into func ${text}`);
     }
   }
+  checkFuncIp(env, id, text);
   if (CHANGES_PACKET.has(id) && id !== TAIL_CALL) clearPacketPointers(env);
   env.frame = inner;
   return next >= 0 ? next : at + 1;

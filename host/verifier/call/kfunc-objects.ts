@@ -4,7 +4,7 @@ import type { TypeId } from '../../quantities.js';
 import { setBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { mapFields, structFields, type SpecialField } from '../map-fields.js';
-import { dropReference } from '../references.js';
+import { surrenderReference } from '../references.js';
 import { W_A, W_B, W_OFF, W_REF, W_TYPE } from '../registers.js';
 import { RegType, TypeFlag, baseType, hasFlag } from '../reg-type.js';
 import { forEachPlace } from '../stack.js';
@@ -176,7 +176,7 @@ export function setNonOwning(env: Env, reg: number): void {
 /** The object went into a list or tree: pointers to it no longer own it. */
 export function giveToContainer(env: Env, reference: number, text: string): void {
   const { regs } = env;
-  if (!dropReference(env.state, reference)) {
+  if (!surrenderReference(env, reference)) {
     env.say(`kfunc ${text} reference has not been acquired before`);
     env.fail(Errno.EINVAL, `kfunc ${text} conversion of owning ref to non-owning failed`);
   }

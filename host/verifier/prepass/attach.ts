@@ -7,6 +7,7 @@ import {
   LSM_PREFIX,
   TRACEPOINT_PREFIX,
 } from '../ctx/attach-target.js';
+import { isAtomicHook } from '../ctx/lsm-hooks.js';
 import { memberProto, structOps, structOpsId, structOpsIndex } from '../ctx/struct-ops.js';
 import { kindName } from '../ctx/btf-arguments.js';
 import { AttachType, ProgType } from '../prog-type.js';
@@ -34,26 +35,6 @@ const NO_RETURN = new Set([
 const MODIFIABLE = /^(security_|bpf_modify_return_test|bpf_fentry_test|__x64_sys_|should_fail)/;
 /** Kernel functions that may sleep and that sleepable programs may attach to, by name, for the same reason. */
 const SLEEPABLE_TARGET = /^(__x64_sys_|bpf_fentry_test|bpf_modify_return_test|should_fail)/;
-/** LSM hooks called with locks held. */
-const ATOMIC_HOOKS = new Set(
-  [
-    'task_free',
-    'file_free_security',
-    'inode_free_security',
-    'sk_alloc_security',
-    'sk_free_security',
-    'sk_clone_security',
-    'inet_csk_clone',
-    'inet_conn_established',
-    'sb_free_security',
-    'ipc_permission',
-    'msg_queue_associate',
-    'file_send_sigiotask',
-    'd_instantiate',
-    'cred_free',
-  ].map((hook) => LSM_PREFIX + hook),
-);
-
 /** What the program attaches to must exist and take it. */
 export function checkAttachTarget(pass: Prepass): void {
   const { spec } = pass;
@@ -191,6 +172,6 @@ function checkPrototype(pass: Prepass, target: KernelTarget, proto: BtfFuncProto
 }
 
 function canSleepIn({ spec }: Prepass, target: KernelTarget): boolean {
-  if (spec.type === ProgType.LSM) return !ATOMIC_HOOKS.has(target.name);
+  if (spec.type === ProgType.LSM) return !isAtomicHook(target.name);
   return SLEEPABLE_TARGET.test(target.name);
 }
