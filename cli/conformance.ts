@@ -20,7 +20,7 @@ export async function main(args: string[]): Promise<number> {
       program: { type: 'string' },
       engine: { type: 'string', default: 'interp' },
     });
-    const engine = oneOf('engine', values.engine, ['wasm', 'interp']);
+    const engine = oneOf('engine', values.engine, ['x86', 'wasm', 'interp']);
     const program = values.program ?? readFileSync(STDIN, 'utf8').split('\n')[0];
     const insns = plainHex('program', program);
     const memory = plainHex('memory', positionals[0] ?? '');

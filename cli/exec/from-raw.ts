@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { FaultlineError, UsageError } from '../../host/errors.js';
 import type { RawMachine } from '../../host/runtime/raw-machine.js';
+import type { Engine } from '../../host/runtime/run-result.js';
 import { conformanceHelper } from '../conformance.js';
 import type { ExecOptions } from './evaluate.js';
 import { timed } from './from-program.js';
@@ -35,19 +36,15 @@ function digest(run: unknown): string {
   return JSON.stringify({ r0, mem_sha256, error: (error as { code?: string } | undefined)?.code });
 }
 
-function enginesOf(engine: ExecOptions['engine']): RawEngineName[] {
-  if (engine === 'all') return ['interp', 'wasm'];
+function enginesOf(engine: ExecOptions['engine']): Engine[] {
+  if (engine === 'all') return ['interp', 'wasm', 'x86'];
   if (engine === 'none') return ['interp'];
-  if (engine === 'x86')
-    throw new UsageError('USAGE_ENGINE', '--raw: expected engine interp or wasm, found x86');
   return [engine];
 }
 
-type RawEngineName = 'interp' | 'wasm';
-
 function runOn(
   machine: RawMachine,
-  engine: RawEngineName,
+  engine: Engine,
   insns: Uint8Array,
   start: Uint8Array,
   options: ExecOptions,

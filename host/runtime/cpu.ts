@@ -51,6 +51,8 @@ export class X86Engine {
   readonly #cpu: Cpu;
   readonly #log: FaultLog;
   readonly #stackTop: GuestAddress;
+  /** Where the engine's own stack begins; the page below is unmapped. */
+  readonly #stackEnd: GuestAddress;
   /** Fetching here ends the innermost call from the host. */
   readonly #returnGate: GuestAddress;
   #running: Running | null = null;
@@ -62,6 +64,7 @@ export class X86Engine {
     const size = Math.ceil((options.stackSize ?? DEFAULT_STACK) / PAGE_SIZE) * PAGE_SIZE;
     const stack = memory.alloc('vmalloc', size + PAGE_SIZE);
     memory.unmap(stack, PAGE_SIZE);
+    this.#stackEnd = stack + BigInt(PAGE_SIZE);
     this.#stackTop = stack + BigInt(size + PAGE_SIZE);
     const text = memory.region('text');
     this.#returnGate = text.base + BigInt(text.size - PAGE_SIZE);
@@ -151,13 +154,21 @@ export class X86Engine {
         );
       const stop = cpu.run(left < SLICE ? left : SLICE);
       running.steps += cpu.steps;
-      if (stop === 'fault') throw new OopsSignal(this.#oops());
+      if (stop === 'fault') throw this.#isOverflow() ? this.#stackOverflow() : new OopsSignal(this.#oops());
       if (stop !== 'gate') continue;
       const gate = cpu.ip;
       if (gate === this.#returnGate) return cpu.rax;
       const r0 = running.options.gate(gate, cpu.arguments());
       if (!cpu.return(BigInt.asUintN(64, r0))) throw this.#stackOverflow();
     }
+  }
+
+  /** The stack pointer has left the engine's stack, and an access below it went wrong. */
+  #isOverflow(): boolean {
+    const { vector, address } = this.#cpu.fault;
+    const end = this.#stackEnd;
+    const isGuardPage = address < end && address >= end - BigInt(PAGE_SIZE);
+    return vector === VECTOR_PF && isGuardPage && this.#cpu.rsp - 8n < end;
   }
 
   #oops(): RawOops {

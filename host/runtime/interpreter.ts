@@ -183,6 +183,7 @@ export class InterpEngine {
       running.steps += fuel - interp.fuelLeft;
       switch (stop) {
         case 'exit':
+          if (running.steps > running.maxSteps) throw this.#stepsOver(running);
           return interp.r0;
         case 'gate': {
           const r0 = running.options.gate(interp.gate, interp.arguments());
@@ -210,13 +211,16 @@ export class InterpEngine {
         case 'fuel':
           break;
       }
-      if (running.steps >= running.maxSteps)
-        throw new LimitError(
-          'LIMIT_STEPS',
-          `interpreter: the program did not end within ${running.maxSteps} instructions`,
-          { insn: interp.place.insn },
-        );
+      if (running.steps >= running.maxSteps) throw this.#stepsOver(running);
     }
+  }
+
+  #stepsOver({ maxSteps }: Running): LimitError {
+    return new LimitError(
+      'LIMIT_STEPS',
+      `interpreter: the program did not end within ${maxSteps} instructions`,
+      { insn: this.#interp.place.insn },
+    );
   }
 
   #stackOverflow(): LimitError {

@@ -191,6 +191,8 @@ export class WasmEngine {
     let steps = 0n;
     try {
       r0 = this.#enter(isChecked ? this.#checked(program) : program, options.func ?? 0, args);
+      // Generated code looks at its fuel where it loops.
+      if (state.fuel < 0n) throw stepsOver(options.maxSteps, 0);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
       else if (thrown instanceof OopsSignal) oops = thrown.oops;
@@ -254,11 +256,7 @@ export class WasmEngine {
       case 'fault':
         return new OopsSignal(this.#faultOops(trap));
       case 'steps':
-        return new LimitError(
-          'LIMIT_STEPS',
-          `wasm: the program did not end within ${this.#running?.options.maxSteps ?? DEFAULT_STEPS} instructions`,
-          { insn: trap.slot },
-        );
+        return stepsOver(this.#running?.options.maxSteps, trap.slot);
       case 'stack':
         return stackOverflow(trap.slot);
       case 'bad':
@@ -315,6 +313,14 @@ export class WasmEngine {
     if (!program) return -1;
     return (this.#running?.isChecked ? this.#checked(program) : program).slot;
   }
+}
+
+function stepsOver(budget: bigint | undefined, slot: number): LimitError {
+  return new LimitError(
+    'LIMIT_STEPS',
+    `wasm: the program did not end within ${budget ?? DEFAULT_STEPS} instructions`,
+    { insn: slot },
+  );
 }
 
 function stackOverflow(slot: number): LimitError {
