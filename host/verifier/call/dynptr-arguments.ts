@@ -2,10 +2,11 @@ import { LIVE_WRITTEN, SLOT_DYNPTR, SLOT_SIZE } from '../../../assembly/layout/v
 import { destroyDynptr } from '../dynptr.js';
 import type { Env } from '../env.js';
 import { markRead } from '../liveness.js';
+import { checkPointerOffset } from '../memory-region.js';
 import { acquireReference } from '../references.js';
-import { W_A, W_C, W_FRAME, W_ID, W_LIVE, W_REF } from '../registers.js';
+import { W_A, W_C, W_ID, W_LIVE, W_REF } from '../registers.js';
 import { RegType } from '../reg-type.js';
-import { StackUse, checkStackBounds } from '../stack.js';
+import { type ObjectPlace, checkObjectRoom, objectPlace } from '../stack-object.js';
 import { kindAddress, slotAddress } from '../state.js';
 import { Errno } from '../verifier-error.js';
 import type { CallMeta } from './arguments.js';
@@ -23,26 +24,11 @@ const KINDS: Record<string, number> = {
   xdp: DynptrKind.XDP,
 };
 const SLOTS = 2;
-const SLOT_BYTES = 8;
-
-interface Place {
-  readonly depth: number;
-  /** Slot at the lower address. */
-  readonly slot: number;
-}
-
-function placeOf(env: Env, regno: number): Place {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  if (!regs.isConst(reg)) env.fail(Errno.EINVAL, 'dynptr has to be at a constant offset');
-  const off = regs.off(reg) + regs.valueNumber(reg);
-  if (off % 8 !== 0) env.fail(Errno.EINVAL, `cannot pass in dynptr at an offset=${off}`);
-  return { depth: regs.get(reg, W_FRAME), slot: (-off - 1) >> 3 };
-}
 
 /** Whether both slots hold the two halves of one dynptr. */
-function isInitialized(env: Env, place: Place): boolean {
+function isInitialized(env: Env, place: ObjectPlace | null): place is ObjectPlace {
   const { mem, regs } = env;
+  if (place === null) return false;
   const frame = env.state.frames[place.depth];
   if (place.slot < 1 || place.slot >= env.frames.slots(frame)) return false;
   if (regs.get(slotAddress(frame, place.slot), W_C) === 0) return false;
@@ -52,15 +38,24 @@ function isInitialized(env: Env, place: Place): boolean {
   return true;
 }
 
-function holdsReference(env: Env, place: Place): boolean {
+function holdsReference(env: Env, place: ObjectPlace | null): boolean {
   return (
     isInitialized(env, place) &&
     env.regs.get(slotAddress(env.state.frames[place.depth], place.slot), W_REF) !== 0
   );
 }
 
+function holdsDynptr(env: Env, place: ObjectPlace): boolean {
+  const frame = env.state.frames[place.depth];
+  for (let slot = Math.max(place.slot - 1, 0); slot <= place.slot; slot++) {
+    if (slot >= env.frames.slots(frame)) return false;
+    if (env.mem.bytes[kindAddress(frame, slot, 7)] === SLOT_DYNPTR) return true;
+  }
+  return false;
+}
+
 /** Makes a dynptr in two stack slots; ringbuf ones hold a reference. */
-function initDynptr(env: Env, place: Place, kind: number, reference = 0): void {
+function initDynptr(env: Env, place: ObjectPlace, kind: number, reference = 0): void {
   const { regs, mem } = env;
   const frame = env.growStack(place.depth, place.slot + 1);
   destroyDynptr(env, place.depth, place.slot);
@@ -96,10 +91,13 @@ export function checkDynptrArgument(
   if (!onStack && type !== RegType.CONST_DYNPTR) {
     env.fail(Errno.EINVAL, `arg#${regno - 1} expected pointer to stack or const struct bpf_dynptr`);
   }
+  if (!onStack) checkPointerOffset(env, regno, false);
   if (arg.kind === 'UNINIT_DYNPTR') {
-    if (!onStack) env.fail(Errno.EINVAL, 'cannot pass pointer to const bpf_dynptr, the helper mutates it');
-    const place = placeOf(env, regno);
-    checkStackBounds(env, regno, regs.off(reg), SLOTS * SLOT_BYTES, StackUse.HELPER);
+    const place = onStack ? objectPlace(env, regno, 'dynptr') : null;
+    if (place === null || (env.legacy && holdsDynptr(env, place))) {
+      env.fail(Errno.EINVAL, 'Dynptr has to be an uninitialized dynptr');
+    }
+    checkObjectRoom(env, regno, SLOTS);
     if (arg.of === 'clone') initDynptr(env, place, meta.dynptrKind, meta.dynptrReference);
     else initDynptr(env, place, KINDS[arg.of] ?? DynptrKind.LOCAL);
     return;
@@ -111,7 +109,7 @@ export function checkDynptrArgument(
   let kind = regs.get(reg, W_A);
   meta.dynptrId = regs.id(reg);
   if (onStack) {
-    const place = placeOf(env, regno);
+    const place = objectPlace(env, regno, 'dynptr');
     if (arg.release && !holdsReference(env, place)) {
       env.fail(Errno.EINVAL, `arg ${regno} is an unacquired reference`);
     }

@@ -10,6 +10,7 @@ import { acquireReference, dropReference } from '../references.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { W_A, W_B, W_C, W_FRAME, W_ID, W_LIVE, W_REF, W_TYPE } from '../registers.js';
 import { type State, kindAddress, regAddress, slotAddress } from '../state.js';
+import { type ObjectPlace, checkObjectRoom, objectPlace } from '../stack-object.js';
 import { Errno } from '../verifier-error.js';
 import { previousRound, widenScalars } from '../widen.js';
 import { kfuncFlags, KfuncFlag } from './kfunc-table.js';
@@ -26,22 +27,7 @@ export function isIterNext(env: Env, at: InsnIndex): boolean {
   return kfunc !== undefined && (kfuncFlags(kfunc.name) & KfuncFlag.ITER_NEXT) !== 0;
 }
 
-interface Place {
-  readonly depth: number;
-  readonly slot: number;
-}
-
-/** Slots that register `regno`, a stack pointer, names; `slot` is the one at the lower address. */
-function placeOf(env: Env, regno: number, name: string): Place {
-  const { regs } = env;
-  const reg = env.reg(regno);
-  if (!regs.isConst(reg)) env.fail(Errno.EINVAL, `${name} has to be at a constant offset`);
-  const off = regs.off(reg) + regs.valueNumber(reg);
-  if (off % 8 !== 0) env.fail(Errno.EINVAL, `cannot pass in ${name} at an offset=${off}`);
-  return { depth: regs.get(reg, W_FRAME), slot: (-off - 1) >> 3 };
-}
-
-function firstSlot(env: Env, place: Place): HostAddress {
+function firstSlot(env: Env, place: ObjectPlace): HostAddress {
   return slotAddress(env.state.frames[place.depth], place.slot);
 }
 
@@ -51,8 +37,10 @@ export function iterIsActive(env: Env): boolean {
   const reg = env.reg(1);
   if (regs.type(reg) !== RegType.STACK) return false;
   const off = regs.off(reg) + regs.valueNumber(reg);
+  const slot = (-off - 1) >> 3;
   const frame = env.state.frames[regs.get(reg, W_FRAME)];
-  return regs.get(slotAddress(frame, (-off - 1) >> 3), W_C) === ACTIVE;
+  if (slot < 0 || slot >= env.frames.slots(frame)) return false;
+  return regs.get(slotAddress(frame, slot), W_C) === ACTIVE;
 }
 
 /** Whether active iterators have advanced differently: the loop makes progress. */
@@ -83,7 +71,7 @@ export function checkIterator(
   action: IterAction,
   name: string,
 ): void {
-  const { regs, mem } = env;
+  const { regs } = env;
   const reg = env.reg(regno);
   const arg = regno - 1;
   if (regs.type(reg) !== RegType.STACK) {
@@ -92,19 +80,17 @@ export function checkIterator(
   const type = env.kernel.btf.type(struct);
   const slots = type.kind === BtfKind.STRUCT ? type.size / 8 : 1;
   const short = type.name.replace(/^bpf_iter_/, '');
-  const place = placeOf(env, regno, 'iter');
+  const place = objectPlace(env, regno, 'iter');
   if (action === 'new') {
-    const frame = env.growStack(place.depth, place.slot + 1);
-    for (let i = 0; i < slots; i++) {
-      for (let byte = 0; byte < 8; byte++) {
-        const kind = mem.bytes[kindAddress(frame, place.slot - i, byte)];
-        if (kind !== SLOT_ITER && kind !== SLOT_DYNPTR) continue;
-        env.fail(Errno.EINVAL, `expected uninitialized iter_${short} as arg #${arg}`);
-      }
+    if (place === null || holdsObject(env, place, slots)) {
+      env.fail(Errno.EINVAL, `expected uninitialized iter_${short} as arg #${arg}`);
     }
+    checkObjectRoom(env, regno, slots);
+    env.growStack(place.depth, place.slot + 1);
     acquireSlots(env, place, struct, slots, name);
     return;
   }
+  if (place === null) return env.fail(Errno.EINVAL, `expected an initialized iter_${short} as arg #${arg}`);
   const frame = env.state.frames[place.depth];
   for (let i = 0; i < slots; i++) {
     const slot = place.slot - i;
@@ -112,9 +98,9 @@ export function checkIterator(
     const at = slotAddress(frame, slot);
     const ok =
       known &&
-      mem.bytes[kindAddress(frame, slot, 7)] === SLOT_ITER &&
+      allBytes(env, frame, slot, SLOT_ITER) &&
       regs.get(at, W_A) === struct &&
-      (i > 0 || regs.get(at, W_REF) !== 0);
+      (regs.get(at, W_REF) !== 0) === (i === 0);
     if (!ok) env.fail(Errno.EINVAL, `expected an initialized iter_${short} as arg #${arg}`);
     if ((regs.type(at) & TypeFlag.PTR_UNTRUSTED) !== 0) {
       env.fail(Errno.EPROTO, `expected an RCU CS when using ${name}`);
@@ -125,11 +111,31 @@ export function checkIterator(
   if (action === 'destroy') destroySlots(env, place, slots);
 }
 
-function depthIsTop(env: Env, place: Place): boolean {
+/** Some byte of the slots belongs to an iterator or a dynptr. Slots outside the frame hold nothing. */
+function holdsObject(env: Env, place: ObjectPlace, slots: number): boolean {
+  const frame = env.state.frames[place.depth];
+  for (let slot = place.slot; slot > place.slot - slots; slot--) {
+    if (slot < 0 || slot >= env.frames.slots(frame)) continue;
+    for (let byte = 0; byte < 8; byte++) {
+      const kind = env.mem.bytes[kindAddress(frame, slot, byte)];
+      if (kind === SLOT_ITER || kind === SLOT_DYNPTR) return true;
+    }
+  }
+  return false;
+}
+
+function allBytes(env: Env, frame: HostAddress, slot: number, kind: number): boolean {
+  for (let byte = 0; byte < 8; byte++) {
+    if (env.mem.bytes[kindAddress(frame, slot, byte)] !== kind) return false;
+  }
+  return true;
+}
+
+function depthIsTop(env: Env, place: ObjectPlace): boolean {
   return place.depth === env.state.frames.length - 1;
 }
 
-function acquireSlots(env: Env, place: Place, struct: number, slots: number, name: string): void {
+function acquireSlots(env: Env, place: ObjectPlace, struct: number, slots: number, name: string): void {
   const { regs, mem } = env;
   const frame = env.state.frames[place.depth];
   const id = acquireReference(env);
@@ -153,7 +159,7 @@ function acquireSlots(env: Env, place: Place, struct: number, slots: number, nam
   }
 }
 
-function destroySlots(env: Env, place: Place, slots: number): void {
+function destroySlots(env: Env, place: ObjectPlace, slots: number): void {
   const { regs, mem } = env;
   const frame = env.state.frames[place.depth];
   dropReference(env.state, regs.get(firstSlot(env, place), W_REF));
@@ -196,6 +202,6 @@ export function elementFlag(env: Env): number {
 
 /** Remembers which iterator r1 names, before the call makes the register unusable. */
 export function noteIterator(env: Env, regno: number): void {
-  const { depth, slot } = placeOf(env, regno, 'iter');
-  env.iterOffset = { depth, slot };
+  const place = objectPlace(env, regno, 'iter');
+  if (place !== null) env.iterOffset = place;
 }

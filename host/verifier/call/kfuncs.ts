@@ -109,6 +109,7 @@ function setCastResult(env: Env, call: KfuncCall): boolean {
     env.regs.setPointer(r0, RegType.MEM | rdonly);
     env.regs.set(r0, W_A, Number(call.constant ?? 0n));
     env.regs.set(r0, W_C, call.meta.dynptrId);
+    env.regs.set(r0, W_REF, call.meta.dynptrReference);
     env.regs.set(r0, W_B, isPacketDynptr(call.meta.dynptrKind) ? 1 : 0);
     return true;
   }

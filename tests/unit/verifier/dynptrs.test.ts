@@ -83,7 +83,7 @@ const cases: readonly VerifierCase[] = [
     rule: 'cannot pass in %s at an offset=%d',
     ...array,
     text: `${LOCAL}${READ(-12)}${OUT}`,
-    want: ['EINVAL', 'cannot pass in dynptr at an offset=-12'],
+    want: ['EINVAL', 'cannot pass in dynptr at an offset=-12\nExpected an initialized dynptr as arg #2'],
   },
   {
     rule: '%s has to be at a constant offset',
@@ -95,7 +95,7 @@ const cases: readonly VerifierCase[] = [
       r4 = 0
       r5 = 0
       call bpf_dynptr_read${OUT}`,
-    want: ['EINVAL', 'dynptr has to be at a constant offset'],
+    want: ['EINVAL', 'dynptr has to be at a constant offset\nExpected an initialized dynptr as arg #2'],
   },
   {
     rule: 'arg#%d expected pointer to stack or const struct bpf_dynptr',

@@ -123,7 +123,7 @@ const iterators: readonly VerifierCase[] = [
       r2 = 0
       r3 = 10
       call kfunc bpf_iter_num_new${OUT}`,
-    want: ['EINVAL', 'iter has to be at a constant offset'],
+    want: ['EINVAL', 'iter has to be at a constant offset\nexpected uninitialized iter_num as arg #0'],
   },
   {
     rule: 'cannot pass in %s at an offset=%d',
@@ -134,7 +134,7 @@ const iterators: readonly VerifierCase[] = [
       r2 = 0
       r3 = 10
       call kfunc bpf_iter_num_new${OUT}`,
-    want: ['EINVAL', 'cannot pass in iter at an offset=-12'],
+    want: ['EINVAL', 'cannot pass in iter at an offset=-12\nexpected uninitialized iter_num as arg #0'],
   },
   {
     rule: "R%d invalid mem access '%s'",
