@@ -17,6 +17,7 @@ const STAGES = [
   'lookup',
   'helpers',
   'runtime',
+  'report',
 ];
 
 const noNode = { group: ['node:*'], message: 'host/ runs in browsers: only host/platform/ imports node:' };

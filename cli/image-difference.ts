@@ -1,4 +1,5 @@
-import { disassembleX86, type Syntax, type X86Line } from './x86.js';
+import type { Syntax, X86Line } from '../host/report/x86.js';
+import { disassembleX86 } from './x86.js';
 
 /** 64-bit operands in this range differ from boot to boot: the direct map, vmalloc, arenas. */
 const MOVING_FIRST = 0xffff800000000000n;

@@ -3,7 +3,7 @@ import { lines } from './exec/input.js';
 import { hexBytes } from './exec/record.js';
 import { imageDifference } from './image-difference.js';
 import { Exit } from './usage.js';
-import type { Syntax, X86Line } from './x86.js';
+import type { Syntax, X86Line } from '../host/report/x86.js';
 
 export interface DiffOptions {
   readonly btf: string | undefined;

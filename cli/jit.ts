@@ -1,8 +1,9 @@
 import { UsageError } from '../host/errors.js';
-import { listFunction, renderListing } from './listing.js';
-import type { ListingFunction } from './listing.js';
+import { listProgram, renderListing, symbolNames } from '../host/report/listing.js';
+import type { ListingFunction } from '../host/report/listing.js';
 import { machine, MACHINE_HELP, MACHINE_OPTIONS } from './machine.js';
 import { Exit, oneOf, parseOptions } from './usage.js';
+import { disassembleX86 } from './x86.js';
 
 export const help = `usage: faultline jit [options] FILE
        faultline jit --diff RECORDS [--from program|jit] [--btf FILE] [--symbols FILE] [--json]
@@ -39,11 +40,7 @@ export async function run(args: string[]): Promise<number> {
     return (await import('./jit-diff.js')).diff(values.diff, { btf, symbols, from, syntax, json });
   }
   const { kernel, object, programs } = await machine(positionals[0], values);
-  const symbol = (address: bigint): string | undefined => {
-    const hit = kernel.lookup(address);
-    if (hit) return hit.offset === 0 ? hit.ksym.name : undefined;
-    return kernel.profile.symbols.name(address) ?? kernel.text.name(address);
-  };
+  const options = { disassemble: disassembleX86, syntax, symbol: symbolNames(kernel) };
   const listings: ListingFunction[] = [];
   let refused = false;
   for (const name of programs) {
@@ -53,9 +50,7 @@ export async function run(args: string[]): Promise<number> {
       process.stderr.write(`${name}: ${program.jitError.message}; the program runs in the interpreter\n`);
       continue;
     }
-    program.verified.functions.forEach((func, index) =>
-      listings.push(listFunction(program.verified, func, program.images[index], { syntax, symbol })),
-    );
+    listings.push(...listProgram(program, options));
   }
   if (listings.length === 0 && !refused)
     throw new UsageError('USAGE_PROGRAM', `${positionals[0]}: no program`);

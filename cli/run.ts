@@ -1,9 +1,6 @@
-import type { LoadedProgram } from '../host/runtime/loaded-program.js';
-import type { Engine } from '../host/runtime/run-result.js';
+import { renderObject, runObject } from '../host/report/run-object.js';
 import { machine, MACHINE_HELP, MACHINE_OPTIONS } from './machine.js';
-import { mapReport, programReport, renderMap, renderProgram, runReport } from './run-report.js';
-import type { MapReport, ProgramReport, RunReport } from './run-report.js';
-import { sceneBeside, sceneRuns } from './scene.js';
+import { readScene, sceneBeside } from './scene-file.js';
 import { Exit, integer, oneOf, parseOptions } from './usage.js';
 
 export const help = `usage: faultline run [options] FILE
@@ -33,39 +30,17 @@ export async function run(args: string[]): Promise<number> {
   const shown = integer('faults', values.faults);
   const [path] = positionals;
   const { kernel, object, programs } = await machine(path, values);
-  const loaded = programs.map((name) => object.program(name));
-  const scene = values.scene ?? sceneBeside(path);
-  const runs = await sceneRuns(
-    kernel,
-    loaded.map(({ verified }) => verified.spec),
-    scene,
-  );
-  const reports = new Map<LoadedProgram, RunReport[]>(loaded.map((program) => [program, []]));
-  for (const { program: name, note, context } of runs) {
-    const program = object.program(name);
-    const hasImage = program.images.length > 0;
-    const engines =
-      engine === 'all'
-        ? [...(hasImage ? ['x86'] : []), 'interp', 'wasm']
-        : [engine === 'x86' && !hasImage ? 'interp' : engine];
-    const result = program.run(context, {
-      engine: engine === 'all' ? 'all' : (engines[0] as Engine),
-      maxSteps,
-    });
-    reports.get(program)?.push(runReport(program, result, engines, note));
-  }
-  const outcome = {
-    programs: loaded.map((program): ProgramReport => programReport(program, reports.get(program) ?? [])),
-    maps: loaded.length === 0 ? [] : object.maps.map((map): MapReport => mapReport(loaded[0], map)),
-  };
+  const sceneFile = values.scene ?? sceneBeside(path);
+  const outcome = runObject(kernel, object, {
+    programs,
+    engine,
+    maxSteps,
+    scene: sceneFile === undefined ? undefined : await readScene(sceneFile),
+    sceneFile,
+  });
   const toJson = (_: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
   process.stdout.write(
-    values.json
-      ? `${JSON.stringify(outcome, toJson, 2)}\n`
-      : [
-          ...outcome.programs.map((program) => renderProgram(program, shown)),
-          ...outcome.maps.map(renderMap),
-        ].join(''),
+    values.json ? `${JSON.stringify(outcome, toJson, 2)}\n` : renderObject(outcome, shown),
   );
   const oopsed = outcome.programs.some(({ runs: all }) => all.some(({ oops }) => oops !== null));
   return oopsed ? Exit.REFUSED : Exit.DONE;

@@ -4,7 +4,7 @@ import { FaultlineError, UsageError } from '../host/errors.js';
 import { profile } from '../host/profiles/profiles.js';
 import { bootKernel } from '../host/runtime/boot.js';
 import { kernelBtf } from './kernel-btf.js';
-import { type Verdict, verdictOf } from './verdict.js';
+import { type Verdict, verdictOf } from '../host/report/verdict.js';
 
 /** Verdicts of one kernel about the programs of an object. */
 export interface KernelVerdicts {

@@ -1,7 +1,7 @@
 import { UsageError } from '../host/errors.js';
 import { machine, MACHINE_HELP, MACHINE_OPTIONS } from './machine.js';
 import { Exit, integer, oneOf, parseOptions } from './usage.js';
-import { renderVerdict, verdictOf } from './verdict.js';
+import { renderVerdict, verdictOf } from '../host/report/verdict.js';
 import { btfOf, renderTable, verdictsByKernel } from './verdict-table.js';
 
 const KERNELS = ['6.12', '6.1'] as const;

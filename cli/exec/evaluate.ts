@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { Btf } from '../../host/btf/btf.js';
-import { Core } from '../../host/core/core.js';
+import type { Core } from '../../host/core/core.js';
 import { UsageError } from '../../host/errors.js';
-import { platform } from '../../host/platform/platform.js';
 import '../../host/platform/node.js';
 import { KernelSymbols } from '../../host/profiles/symbol-table.js';
 import { profile } from '../../host/profiles/profiles.js';
-import { bootKernel } from '../../host/runtime/boot.js';
+import { bootKernel, loadCore } from '../../host/runtime/boot.js';
 import type { Kernel } from '../../host/runtime/kernel.js';
 import { RawMachine } from '../../host/runtime/raw-machine.js';
 import { kernelBtf } from '../kernel-btf.js';
@@ -43,12 +42,7 @@ export class Evaluator {
 
   static async create(options: ExecOptions): Promise<Evaluator> {
     const symbols = options.symbols === undefined ? null : await readSymbols(options.symbols);
-    return new Evaluator(
-      options,
-      await Core.load(await platform().coreWasm()),
-      await kernelBtf(options.btf),
-      symbols,
-    );
+    return new Evaluator(options, await loadCore(), await kernelBtf(options.btf), symbols);
   }
 
   async *answers(lines: AsyncIterable<string>): AsyncGenerator<string> {

@@ -1,5 +1,5 @@
 import type { JitImage } from '../../host/jit/jit-image.js';
-import { X86_REGISTERS } from '../listing.js';
+import { X86_REGISTERS } from '../../host/report/listing.js';
 
 /** Pairs of lower-case hex digits. */
 export function toHex(bytes: Uint8Array): string {

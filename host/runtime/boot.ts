@@ -37,7 +37,7 @@ export async function bootKernel(options: BootOptions = {}): Promise<Kernel> {
   const btf = options.btf instanceof Btf ? options.btf : Btf.parse(options.btf ?? (await shippedBtf()));
   const named = options.profile ?? 'linux-6.12';
   const profile = typeof named === 'string' ? profileByName(named, options.variant) : named;
-  const core = await Core.load(options.wasm ?? (await platform().coreWasm()));
+  const core = await loadCore(options.wasm);
   return new Kernel({
     core,
     profile: refineProfile(profile, btf),
@@ -45,6 +45,11 @@ export async function bootKernel(options: BootOptions = {}): Promise<Kernel> {
     memory: options.memory,
     seed: options.seed ?? 1,
   });
+}
+
+/** An instance of the core for {@link verify}, {@link compile} and {@link FaultIndex} alone, without a kernel. */
+export async function loadCore(wasm?: CoreSource): Promise<Core> {
+  return Core.load(wasm ?? (await platform().coreWasm()));
 }
 
 /** Loaded only when it is needed: a bundle whose users bring their own BTF keeps it in a chunk of its own. */

@@ -1,6 +1,6 @@
-import type { BpfMap } from '../host/maps/bpf-map.js';
-import type { LoadedProgram } from '../host/runtime/loaded-program.js';
-import type { FaultRecord, RunResult } from '../host/runtime/run-result.js';
+import type { BpfMap } from '../maps/bpf-map.js';
+import type { LoadedProgram } from '../runtime/loaded-program.js';
+import type { FaultRecord, RunResult } from '../runtime/run-result.js';
 import { btfValue, hex, renderValue } from './btf-value.js';
 import type { BtfValue } from './btf-value.js';
 import { sourceLineOf } from './listing.js';

@@ -1,18 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
-import { UsageError } from '../host/errors.js';
-import type { FieldInput, KernelObject } from '../host/mm/kernel-object.js';
-import type { ProgramSpec } from '../host/program/program-spec.js';
-import type { ProgramContext } from '../host/runtime/context/program-context.js';
-import type { Kernel } from '../host/runtime/kernel.js';
-import { testRunContext } from '../host/runtime/test-run.js';
-import { hexBytes } from './exec/record.js';
+import { UsageError } from '../errors.js';
+import type { FieldInput, KernelObject } from '../mm/kernel-object.js';
+import type { ProgramSpec } from '../program/program-spec.js';
+import type { ProgramContext } from '../runtime/context/program-context.js';
+import type { Kernel } from '../runtime/kernel.js';
+import { testRunContext } from '../runtime/test-run.js';
 
 /**
- * What programs are run on: kernel objects by type, pointers that lead nowhere, and the runs. In values `$name` is a
- * pointer to that object, `0x...` a number.
+ * What programs are run on, as a `.scene.json` says it: kernel objects by type, pointers that lead nowhere, and the
+ * runs. In values `$name` is a pointer to that object, `0x...` a number.
  */
-interface SceneFile {
+export interface Scene {
   readonly objects?: Record<string, { readonly type: string; readonly fields?: Record<string, unknown> }>;
   /** Pointers to memory that was never there. */
   readonly dangling?: readonly string[];
@@ -21,7 +18,7 @@ interface SceneFile {
   readonly runs?: readonly SceneRun[];
 }
 
-interface SceneRun {
+export interface SceneRun {
   readonly program: string;
   readonly note?: string;
   /** Arguments of the traced function. */
@@ -33,7 +30,8 @@ interface SceneRun {
   readonly context?: string;
 }
 
-export interface Run {
+/** A run of one program that can be made now. */
+export interface PreparedRun {
   readonly program: string;
   readonly note: string;
   readonly context: ProgramContext;
@@ -47,33 +45,30 @@ const TRACING = [2, 5, 17, 24, 26, 29];
 const SAMPLE_FRAME =
   'ffffffffffff020000000001080045000020000000004011f9cb7f0000017f0000011f900009000c0000deadbeef000000000000';
 
-/** The scene beside an object: `x.bpf.o` has `x.scene.json`. */
-export function sceneBeside(object: string): string | undefined {
-  const path = object.replace(/(\.bpf)?\.o$/, '.scene.json');
-  return path !== object && existsSync(path) ? path : undefined;
+/** Reads a scene; `file` names it in errors. @throws UsageError USAGE_SCENE. */
+export function parseScene(text: string, file = 'scene'): Scene {
+  try {
+    return JSON.parse(text) as Scene;
+  } catch (error) {
+    throw new UsageError('USAGE_SCENE', `${file}: ${(error as Error).message}`, { file }, { cause: error });
+  }
 }
 
-/** Sets a scene up in a kernel and gives the runs of `programs`; without a scene, one run each on samples. */
-export async function sceneRuns(
+/**
+ * Sets a scene up in a kernel and gives the runs of these programs; without a scene, one run each on samples.
+ *
+ * @throws UsageError USAGE_SCENE, USAGE_TYPE; BtfError BTF_NO_MEMBER; MemoryError MM_FIELD.
+ */
+export function sceneRuns(
   kernel: Kernel,
   specs: readonly ProgramSpec[],
-  path: string | undefined,
-): Promise<Run[]> {
-  if (path === undefined)
+  scene?: Scene,
+  file = 'scene',
+): PreparedRun[] {
+  if (scene === undefined)
     return specs.map((spec) => ({ program: spec.name, note: '', context: sample(kernel, spec) }));
-  let scene: SceneFile;
-  try {
-    scene = JSON.parse(await readFile(path, 'utf8')) as SceneFile;
-  } catch (error) {
-    throw new UsageError(
-      'USAGE_SCENE',
-      `${path}: ${(error as Error).message}`,
-      { file: path },
-      { cause: error },
-    );
-  }
-  const stage = new Stage(kernel, path, scene);
-  const runs: Run[] = [];
+  const stage = new Stage(kernel, file, scene);
+  const runs: PreparedRun[] = [];
   for (const run of scene.runs ?? []) {
     const spec = specs.find(({ name }) => name === run.program);
     if (spec) runs.push({ program: run.program, note: run.note ?? '', context: stage.context(spec, run) });
@@ -89,9 +84,12 @@ function sample(kernel: Kernel, spec: ProgramSpec): ProgramContext {
   const kind = spec.type === 31 ? 'ctx' : 'data';
   return testRunContext(kernel, spec, {
     kind,
-    data: kind === 'ctx' ? new Uint8Array(64) : hexBytes('frame', SAMPLE_FRAME),
+    data: kind === 'ctx' ? new Uint8Array(64) : bytesOf(SAMPLE_FRAME),
   });
 }
+
+const bytesOf = (hex: string): Uint8Array =>
+  Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 
 class Stage {
   readonly #objects = new Map<string, KernelObject>();
@@ -99,8 +97,8 @@ class Stage {
 
   constructor(
     private readonly kernel: Kernel,
-    private readonly path: string,
-    private readonly scene: SceneFile,
+    private readonly file: string,
+    private readonly scene: Scene,
   ) {
     for (const name of scene.dangling ?? []) this.#dangling.set(name, kernel.dangling());
     const objects = Object.entries(scene.objects ?? {});
@@ -114,11 +112,11 @@ class Stage {
   context(spec: ProgramSpec, run: SceneRun): ProgramContext {
     const { context } = this.kernel;
     if (run.frame !== undefined) {
-      const frame = hexBytes('frame', run.frame);
+      const frame = this.#bytes('frame', run.frame);
       if (spec.type === XDP) return context.xdp(frame);
       return context.skb(frame, { socketFilter: spec.type !== SCHED_CLS && spec.type !== SCHED_ACT });
     }
-    if (run.context !== undefined) return context.raw(hexBytes('context', run.context));
+    if (run.context !== undefined) return context.raw(this.#bytes('context', run.context));
     const args = (run.args ?? []).map((value) => this.#argument(value));
     return context.tracing(args, run.returns === undefined ? {} : { returns: this.#argument(run.returns) });
   }
@@ -127,11 +125,20 @@ class Stage {
     for (const name of this.scene.unmapped ?? []) this.kernel.unmap(this.#object(name));
   }
 
+  #bytes(field: string, hex: string): Uint8Array {
+    if (/^([0-9a-f]{2})*$/i.test(hex)) return bytesOf(hex);
+    throw new UsageError(
+      'USAGE_SCENE',
+      `${this.file}: ${field}: expected pairs of hex digits, found ${JSON.stringify(hex)}`,
+      { file: this.file },
+    );
+  }
+
   #object(name: string): KernelObject {
     const object = this.#objects.get(name);
     if (object) return object;
-    throw new UsageError('USAGE_SCENE', `${this.path}: expected an object of the scene, found '${name}'`, {
-      file: this.path,
+    throw new UsageError('USAGE_SCENE', `${this.file}: expected an object of the scene, found '${name}'`, {
+      file: this.file,
     });
   }
 
@@ -142,7 +149,7 @@ class Stage {
     if (field !== null && typeof field === 'object' && 'address' in field) return field as KernelObject;
     throw new UsageError(
       'USAGE_SCENE',
-      `${this.path}: expected a number or $object as argument, found ${JSON.stringify(value)}`,
+      `${this.file}: expected a number or $object as argument, found ${JSON.stringify(value)}`,
     );
   }
 

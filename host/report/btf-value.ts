@@ -1,6 +1,6 @@
-import type { Btf } from '../host/btf/btf.js';
-import { BtfKind } from '../host/btf/types.js';
-import type { TypeId } from '../host/quantities.js';
+import type { Btf } from '../btf/btf.js';
+import { BtfKind } from '../btf/types.js';
+import type { TypeId } from '../quantities.js';
 
 export type BtfValue = number | bigint | string | boolean | BtfValue[] | { [member: string]: BtfValue };
 

@@ -1,9 +1,9 @@
-import type { LoadedObject } from '../host/runtime/loaded-object.js';
-import type { Kernel } from '../host/runtime/kernel.js';
-import { type Explanation, explain, renderExplanation } from '../host/verifier/explain.js';
-import { LOG_LEVEL1, LOG_LEVEL2, logText } from '../host/verifier/log.js';
-import type { VerifiedProgram } from '../host/verifier/verified-program.js';
-import { VerifierError } from '../host/verifier/verifier-error.js';
+import type { LoadedObject } from '../runtime/loaded-object.js';
+import type { Kernel } from '../runtime/kernel.js';
+import { type Explanation, explain, renderExplanation } from '../verifier/explain.js';
+import { LOG_LEVEL1, LOG_LEVEL2, logText } from '../verifier/log.js';
+import type { VerifiedProgram } from '../verifier/verified-program.js';
+import { VerifierError } from '../verifier/verifier-error.js';
 
 /** What `faultline verify` says of one program. */
 export interface Verdict {

@@ -1,10 +1,11 @@
-import { disassemble } from '../host/asm/kernel-dialect.js';
-import type { JitImage } from '../host/jit/jit-image.js';
-import type { LineInfo, ProgramSpec } from '../host/program/program-spec.js';
-import type { GuestAddress } from '../host/quantities.js';
-import type { VerifiedFunction, VerifiedProgram } from '../host/verifier/verified-program.js';
-import { disassembleX86 } from './x86.js';
-import type { Syntax } from './x86.js';
+import { disassemble } from '../asm/kernel-dialect.js';
+import type { JitImage } from '../jit/jit-image.js';
+import type { LineInfo, ProgramSpec } from '../program/program-spec.js';
+import type { GuestAddress } from '../quantities.js';
+import type { VerifiedFunction, VerifiedProgram } from '../verifier/verified-program.js';
+import type { Kernel } from '../runtime/kernel.js';
+import type { LoadedProgram } from '../runtime/loaded-program.js';
+import type { Syntax, X86Disassembler } from './x86.js';
 
 /** x86 register names by number. */
 export const X86_REGISTERS = [
@@ -36,6 +37,7 @@ export interface ListingFunction {
 }
 
 export interface ListingOptions {
+  readonly disassemble: X86Disassembler;
   readonly syntax: Syntax;
   readonly symbol: (address: GuestAddress) => string | undefined;
 }
@@ -67,6 +69,22 @@ export function sourceLineOf(program: VerifiedProgram, insn: number): LineInfo |
   return sourceLineOfOrigin(program.spec, program.origin[insn]);
 }
 
+/** Names of the addresses that code of a kernel calls and jumps to. */
+export function symbolNames(kernel: Kernel): (address: GuestAddress) => string | undefined {
+  return (address) => {
+    const hit = kernel.lookup(address);
+    if (hit) return hit.offset === 0 ? hit.ksym.name : undefined;
+    return kernel.profile.symbols.name(address) ?? kernel.text.name(address);
+  };
+}
+
+/** The listings of a program's functions; none when the JIT refused it. */
+export function listProgram(program: LoadedProgram, options: ListingOptions): ListingFunction[] {
+  const { verified, images } = program;
+  if (images.length === 0) return [];
+  return verified.functions.map((func, index) => listFunction(verified, func, images[index], options));
+}
+
 /** Brings BPF, x86 and exception entries of one function together. */
 export function listFunction(
   program: VerifiedProgram,
@@ -74,7 +92,7 @@ export function listFunction(
   image: JitImage,
   options: ListingOptions,
 ): ListingFunction {
-  const x86 = disassembleX86(image.code, image.entry, options.syntax, options.symbol).map((line) => ({
+  const x86 = options.disassemble(image.code, image.entry, options.syntax, options.symbol).map((line) => ({
     offset: line.offset,
     bytes: hex(line.bytes),
     text: line.text,
