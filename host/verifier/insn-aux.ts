@@ -28,7 +28,7 @@ export class InsnAux {
   readonly ctxFieldSize: Uint8Array;
   /** Index of the map of an ld_imm64, or of the map a helper call was given: NONE, POISON, or index. */
   readonly map: Int32Array;
-  /** 1 = a helper's storage_get runs where sleeping is allowed is unknown: GFP_ATOMIC. */
+  /** 1 = a storage_get helper of a sleepable program is called where it may not sleep: GFP_ATOMIC. */
   readonly storageGetAtomic: Uint8Array;
   /** 1 = needs a speculation barrier after the store (unprivileged). */
   readonly nospec: Uint8Array;

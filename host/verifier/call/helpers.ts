@@ -22,6 +22,7 @@ import { mapFits } from './map-compatibility.js';
 import { checkFuncIp, isPermitted } from './permission.js';
 import { helperSymbol } from './program-helpers.js';
 import { type Prototype, helperName, isHelperId, prototypeOf } from './prototypes.js';
+import { noteAllocation } from './storage-get.js';
 
 const TAIL_CALL = 12;
 const SPIN_LOCK = 93;
@@ -340,6 +341,7 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
   const text = `${helperName(id, env.legacy)}#${id}`;
   const proto = checkAvailable(env, id, text);
   checkSleep(env, proto, text);
+  noteAllocation(env, at, id);
   const meta = newMeta();
   for (let i = 0; i < proto.args.length; i++) checkArgument(env, proto, i, meta);
   recordMap(env, at, id, meta);

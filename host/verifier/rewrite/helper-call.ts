@@ -11,6 +11,7 @@ import {
   BPF_XCHG,
 } from '../../../assembly/isa.js';
 import type { InsnIndex } from '../../quantities.js';
+import { STORAGE_GET } from '../call/storage-get.js';
 import { AttachType, ProgType } from '../prog-type.js';
 import type { RewriteEnvironment } from './environment.js';
 import { helperTarget } from './helper-target.js';
@@ -33,8 +34,7 @@ const Helper = {
   KPTR_XCHG: 194,
 } as const;
 
-/** sk, inode, task and cgroup storage: a fifth argument says whether the allocation may sleep. */
-const STORAGE_GET = new Set([107, 145, 156, 210]);
+/** The fifth argument of storage_get helpers: whether the allocation may sleep. */
 const GFP_ATOMIC = 0x820;
 const GFP_KERNEL = 0xcc0;
 const BPF_F_SLEEPABLE = 16;
