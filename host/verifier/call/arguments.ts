@@ -139,7 +139,7 @@ function checkType(env: Env, proto: Prototype, index: number, arg: Argument, met
   if (arg.kind === 'BTF' && hasFlag(type, MAYBE_NULL)) type &= ~MAYBE_NULL;
   if (meta.kptr !== null && hasFlag(type, MEM_ALLOC)) type &= ~(MEM_ALLOC | MEM_PERCPU);
   if (!accepted.includes(type)) {
-    const known = accepted.filter((one) => !env.legacy || !hasFlag(one, PTR_TRUSTED | MEM_RCU));
+    const known = accepted.filter((one) => !env.legacy || !hasFlag(one, PTR_TRUSTED | MEM_RCU | MEM_ALLOC));
     const names = known.map((one) => typeName(one)).join(', ');
     env.fail(Errno.EACCES, `R${regno} type=${typeName(real)} expected=${names}`);
   }
@@ -185,7 +185,8 @@ const ANY_OFFSET = new Set<number>([
   RegType.SCALAR,
 ]);
 
-function checkOffset(env: Env, regno: number, release: boolean): void {
+/** Pointers that must not have been moved have offset 0. */
+export function checkOffset(env: Env, regno: number, release: boolean): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const base = baseType(regs.type(reg));
