@@ -93,11 +93,11 @@ export function accessBtfPointer(
   if (!env.legacy && !env.gpl && which === 0) {
     env.fail(Errno.EINVAL, `Cannot access kernel 'struct ${name}' from non-GPL compatible program`);
   }
+  if (off < 0) env.fail(Errno.EACCES, `R${regno} is ptr_${name} invalid negative access: off=${off}`);
   if (!regs.isConst(reg) || regs.value(reg) !== 0n) {
     const range = tnumText(regs.value(reg), regs.mask(reg));
     env.fail(Errno.EACCES, `R${regno} is ptr_${name} invalid variable offset: off=${off}, var_off=${range}`);
   }
-  if (off < 0) env.fail(Errno.EACCES, `R${regno} is ptr_${name} invalid negative access: off=${off}`);
   if (hasFlag(type, TypeFlag.MEM_USER)) {
     env.fail(Errno.EACCES, `R${regno} is ptr_${name} access user memory: off=${off}`);
   }

@@ -3,6 +3,7 @@ import { finishPath } from './branch-stack.js';
 import { checkMainArguments, functionArguments, setGlobalArguments } from './call/global-functions.js';
 import { disassembleAt } from './disasm-names.js';
 import { Env } from './env.js';
+import { NO_SLOT, NO_STEP } from './history.js';
 import type { InsnAux } from './insn-aux.js';
 import { step } from './insn.js';
 import type { KernelView, LoadedMap } from './kernel-view.js';
@@ -39,6 +40,8 @@ export interface SimulationResult {
   readonly stats: SimulationStats;
   /** Maps by the indexes that aux.map holds: the program's, then inner maps. */
   readonly maps: readonly LoadedMap[];
+  /** Functions that run on their own later: timer and workqueue callbacks. */
+  readonly asyncCallbacks: ReadonlySet<number>;
   /** Some instruction stores into packet data. */
   readonly writesPacket: boolean;
   /** The program calls bpf_throw. */
@@ -86,7 +89,7 @@ function explore(env: Env): void {
   let jumped = false;
   for (;;) {
     const at = env.insn;
-    env.historyEntry = null;
+    env.historyStep = NO_STEP;
     if (at >= env.count) env.fail(Errno.EFAULT, `invalid insn idx ${at} insn_cnt ${env.count}`);
     if (++env.processed > MAX_INSNS) {
       env.fail(Errno.E2BIG, `BPF program is too large. Processed ${env.processed} insn`);
@@ -102,7 +105,7 @@ function explore(env: Env): void {
     }
     // Linux 6.1 notes nothing at the instruction a state was just stored for.
     const noted = !env.legacy || !env.justStored;
-    if (program.jumpPoint[at] !== 0 && noted) pushHistory(env, -1, 0, null);
+    if (program.jumpPoint[at] !== 0 && noted) pushHistory(env, NO_SLOT, 0, null);
     if (log.verbose) {
       if (jumped) printState(env, env.previous, at);
       if (env.touchedAny) printChanges(env, at);
@@ -237,6 +240,7 @@ export function simulate(program: Prepared, kernel: KernelView, options: VerifyO
       verifiedInsns: env.processed,
       stats,
       maps: env.maps,
+      asyncCallbacks: env.asyncCallbacks,
       writesPacket: env.seenDirectWrite,
       usesThrow: env.usesThrow,
       log: env.log.lines,
@@ -245,6 +249,7 @@ export function simulate(program: Prepared, kernel: KernelView, options: VerifyO
     if (error instanceof VerifierError) env.log.line(statsText(statsOf(env)), env.insn);
     throw error;
   } finally {
+    env.history.dispose();
     env.mem.dispose();
   }
 }

@@ -19,6 +19,7 @@ export interface RewriteCase {
   readonly stackDepth?: readonly number[];
   readonly privileged?: boolean;
   readonly writesPacket?: boolean;
+  readonly asyncCallbacks?: readonly number[];
   /** Changes what a simulation would have found: everything reached, no pointers. */
   readonly facts?: (aux: InsnAux) => void;
 }
@@ -90,6 +91,7 @@ export function rewriteCase(test: RewriteCase): VerifiedProgram {
     verifiedInsns: 0,
     log: [],
     writesPacket: test.writesPacket ?? false,
+    asyncCallbacks: new Set(test.asyncCallbacks),
   };
   return rewrite(prepared, simulated, kernel, test.privileged ?? true);
 }

@@ -1,14 +1,26 @@
+import { INSN_SIZE } from '../../../assembly/isa.js';
 import type { Prepared } from '../prepared.js';
+import { LD_IMM64 } from './stream.js';
 
 /**
  * Which functions keep a tail-call counter: those that make a tail call, and those on the way to one. As in the
- * kernel's walk of the call graph, the mark is never taken back: once a tail call was met, every caller of a function
- * that returns later is marked too. The function with the tail call marks itself from 6.12 on; older JITs look.
+ * kernel's walks of the call graph, from the main program and from each callback that runs on its own, the mark is
+ * never taken back: once a tail call was met, every caller of a function that returns later is marked too. The
+ * function with the tail call marks itself from 6.12 on; older JITs look.
  */
-export function tailCallReachable(prepared: Prepared): boolean[] {
-  const { subprograms } = prepared;
-  const reachable = subprograms.map((subprogram) => subprogram.hasTailCall);
-  const callees = calledFunctions(prepared);
+export function tailCallReachable(prepared: Prepared, asyncCallbacks: ReadonlySet<number>): boolean[] {
+  const reachable = prepared.subprograms.map((subprogram) => subprogram.hasTailCall);
+  const callees = calledFunctions(prepared, asyncCallbacks);
+  for (const start of [0, ...asyncCallbacks]) walkFrom(start, prepared, callees, reachable);
+  return reachable;
+}
+
+function walkFrom(
+  start: number,
+  { subprograms }: Prepared,
+  callees: readonly (readonly number[])[],
+  reachable: boolean[],
+): void {
   const walked = [new Set<number>(), new Set<number>()];
   const stack: { readonly index: number; next: number; readonly met: boolean }[] = [];
   let met = false;
@@ -16,7 +28,7 @@ export function tailCallReachable(prepared: Prepared): boolean[] {
     met ||= subprograms[index].hasTailCall;
     stack.push({ index, next: 0, met });
   };
-  enter(0);
+  enter(start);
   while (stack.length > 0) {
     const frame = stack[stack.length - 1];
     const callee = callees[frame.index][frame.next++];
@@ -30,14 +42,18 @@ export function tailCallReachable(prepared: Prepared): boolean[] {
       enter(callee);
     }
   }
-  return reachable;
 }
 
-/** Functions that each function calls or takes the address of, in instruction order. */
-function calledFunctions(prepared: Prepared): number[][] {
+/** Functions that each function calls, itself or through a helper, in instruction order. */
+function calledFunctions(prepared: Prepared, asyncCallbacks: ReadonlySet<number>): number[][] {
   return prepared.subprograms.map(({ start, end }) => {
     const callees: number[] = [];
-    for (let at = start; at < end; at++) if (prepared.calleeOf[at] >= 0) callees.push(prepared.calleeOf[at]);
+    for (let at = start; at < end; at++) {
+      const callee = prepared.calleeOf[at];
+      if (callee < 0) continue;
+      const isReference = prepared.insns[at * INSN_SIZE] === LD_IMM64;
+      if (!isReference || !asyncCallbacks.has(callee)) callees.push(callee);
+    }
     return callees;
   });
 }

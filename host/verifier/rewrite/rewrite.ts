@@ -28,6 +28,8 @@ export interface Simulated {
   readonly verifiedInsns: number;
   /** Maps by the indexes that `aux.map` holds: the program's, then inner maps. Absent: the program's only. */
   readonly maps?: readonly LoadedMap[];
+  /** Functions that run on their own later: timer and workqueue callbacks. Absent: none. */
+  readonly asyncCallbacks?: ReadonlySet<number>;
   /** A store went through a packet pointer. */
   readonly writesPacket?: boolean;
   readonly log: readonly LogRecord[];
@@ -99,7 +101,7 @@ function finish(
   const functionAt = (slot: number): number => indexAt.get(slot) ?? 0;
   const insns = jitForm(env, stream, functionAt);
   const tag = tagOf(prepared.insns, true);
-  const reachable = tailCallReachable(prepared);
+  const reachable = tailCallReachable(prepared, simulated.asyncCallbacks ?? new Set());
   const verified = kept.map((index, position): VerifiedFunction => {
     const start = functions[index];
     const end = position + 1 < kept.length ? functions[kept[position + 1]] : stream.length;

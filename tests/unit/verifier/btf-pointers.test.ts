@@ -107,6 +107,13 @@ const walks: readonly VerifierCase[] = [
   },
   {
     rule: 'R%d is ptr_%s invalid negative access: off=%d',
+    name: 'before the variable offset',
+    ...SWITCH,
+    text: next('r3 = *(u64 *)(r10 -8)\nr3 &= 7\nr1 += r3\nr2 = *(u32 *)(r1 -8)'),
+    ...both(eacces('R1 is ptr_task_struct invalid negative access: off=-8')),
+  },
+  {
+    rule: 'R%d is ptr_%s invalid negative access: off=%d',
     ...SWITCH,
     text: next('r2 = *(u32 *)(r1 -4)'),
     ...both(eacces('R1 is ptr_task_struct invalid negative access: off=-4')),
