@@ -43,7 +43,8 @@ function simulateImm64(env: Env, at: InsnIndex): void {
   regs.set(dst, W_A, index);
   if (isValue) {
     regs.set(dst, W_OFF, code.imm[at + 1]);
-    if (env.needsValueId(index)) regs.set(dst, W_ID, env.newId());
+    // Since Linux 6.2 the one value of such a map is the same object wherever it is named.
+    if (env.legacy && env.needsValueId(index)) regs.set(dst, W_ID, env.newId());
   }
   env.aux.map[at] = index;
 }

@@ -39,6 +39,9 @@ const CONTEXT_STRUCTS: Record<number, readonly string[]> = {
   32: ['bpf_nf_ctx'],
 };
 
+/** Names of a program type's context in C. */
+export const contextStructs = (type: number): readonly string[] => CONTEXT_STRUCTS[type] ?? [];
+
 /** Types whose context may also be declared as an array of u64. */
 const WORD_CONTEXTS = new Set<number>([
   ProgType.TRACEPOINT,

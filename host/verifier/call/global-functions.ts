@@ -10,7 +10,7 @@ import { Errno, VerifierError } from '../verifier-error.js';
 import { checkArgumentType, newMeta } from './arguments.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
 import { describeArguments, type FunctionArgument, PrototypeRefusal } from './function-arguments.js';
-import { checkHelperMemory } from './memory-arguments.js';
+import { checkReadWrite } from './memory-arguments.js';
 
 /** Arguments of a global function that is verified on its own; null = it has no usable BTF. */
 export function functionArguments(env: Env, subprogram: number): FunctionArgument[] | null {
@@ -56,7 +56,7 @@ function checkArgument(env: Env, arg: FunctionArgument, index: number): boolean 
       env.say(`arg#${index} is expected to be non-NULL`);
       return false;
     }
-    checkHelperMemory(env, regno, arg.size, true, false, null);
+    checkReadWrite(env, regno, arg.size);
     return true;
   }
   if (arg.kind === 'dynptr') {

@@ -2,38 +2,26 @@ import { BtfKind } from '../../btf/types.js';
 import type { TypeId } from '../../quantities.js';
 import { isRcuProtected, isTrusted } from '../btf-access.js';
 import { structMatches } from '../btf-match.js';
+import { kindName } from '../ctx/btf-arguments.js';
 import type { Env } from '../env.js';
 import { readReg } from '../liveness.js';
 import { typeName } from '../log-text.js';
-import { checkPointerOffset } from '../memory-region.js';
 import { markPrecise } from '../precision.js';
 import { W_A, W_B, W_C, W_REF, mayBeNull } from '../registers.js';
 import { RegType, TypeFlag, baseType } from '../reg-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
-import { checkConstantString, checkFieldAddress } from './arguments.js';
+import { checkConstantString, checkFieldAddress, checkOffset } from './arguments.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
+import { contextStructs } from './function-arguments.js';
 import { type IterAction, checkIterator, noteIterator } from './iterators.js';
 import { type KfuncCall, kernelType } from './kfunc-call.js';
 import { checkDropped, checkNode, checkRefcounted, checkRoot } from './kfunc-objects.js';
 import { KfuncFlag } from './kfunc-table.js';
-import { checkHelperMemory, checkSizedMemory } from './memory-arguments.js';
+import { checkReadWrite, checkSizedMemory } from './memory-arguments.js';
+import { isPlainData } from './plain-data.js';
 
-const SKB = ['__sk_buff', 'sk_buff'];
-/** Structs that stand for the context in prototypes, by program type. */
-const CONTEXT_STRUCTS: Record<number, readonly string[]> = {
-  1: SKB,
-  3: SKB,
-  4: SKB,
-  6: ['xdp_md', 'xdp_buff'],
-  8: SKB,
-  10: SKB,
-  11: SKB,
-  12: SKB,
-  14: SKB,
-  18: ['bpf_sock_addr', 'bpf_sock_addr_kern'],
-  19: SKB,
-  32: ['bpf_nf_ctx'],
-};
+/** Kernel structs behind contexts that prototypes may name in their place. */
+const KERNEL_NAMES: Record<string, string> = { __sk_buff: 'sk_buff', xdp_md: 'xdp_buff' };
 /** Arguments of more than plain data have names that end in these. */
 const SUFFIX = /__(szk|sz|k|ign|map|alloc|uninit|opt|nullable|str|refcounted_kptr|iter|prog)$/;
 /** Flags that do not stop a pointer to a kernel struct from being an argument. */
@@ -45,7 +33,6 @@ const SOCKETS: Record<number, string> = {
 };
 const U32_MAX = 0xffffffffn;
 const MAX_ARGUMENTS = 5;
-const MAX_NESTING = 4;
 
 function suffix(name: string): string {
   return SUFFIX.exec(name)?.[1] ?? '';
@@ -71,7 +58,16 @@ function checkScalar(env: Env, call: KfuncCall, index: number, name: string): vo
     env.fail(Errno.EINVAL, `R${regno} rdonly/rdwr_buf_size exceeds u32 max`);
   }
   call.bufferSize = Number(regs.value(reg));
+  call.bufferIsWritable = name === 'rdwr_buf_size';
   markPrecise(env, regno);
+}
+
+/** Arguments of functions that ask for it must be pointers that stay valid. */
+function checkTrust(env: Env, call: KfuncCall, regno: number): void {
+  const reg = env.reg(regno);
+  if (!isStrict(call) || isTrusted(env, reg) || SOCKETS[env.regs.type(reg)] !== undefined) return;
+  if ((call.flags & KfuncFlag.RCU) === 0) env.fail(Errno.EINVAL, `R${regno} must be referenced or trusted`);
+  if (!isRcuProtected(env, reg)) env.fail(Errno.EINVAL, `R${regno} must be a rcu pointer`);
 }
 
 /** A pointer to a kernel struct. */
@@ -82,11 +78,6 @@ function checkStruct(env: Env, call: KfuncCall, index: number, pointee: TypeId):
   const reg = env.reg(regno);
   const type = regs.type(reg);
   const base = baseType(type);
-  if (base === RegType.BTF_ID && isStrict(call) && !isTrusted(env, reg)) {
-    if ((call.flags & KfuncFlag.RCU) === 0) env.fail(Errno.EINVAL, `R${regno} must be referenced or trusted`);
-    if (!isRcuProtected(env, reg)) env.fail(Errno.EINVAL, `R${regno} must be a rcu pointer`);
-  }
-  checkPointerOffset(env, regno, base === RegType.BTF_ID && !isReleased(env, call, reg));
   const unsafe = (type & ~0xff & ~SAFE_FLAGS) !== 0 && !isRcuProtected(env, reg);
   const isStruct = base === RegType.BTF_ID && !unsafe;
   if (!isStruct && SOCKETS[base] === undefined) {
@@ -126,8 +117,10 @@ function checkMarked(env: Env, call: KfuncCall, index: number, struct: string, m
   const regno = index + 1;
   const reg = env.reg(regno);
   const { name } = call.kfunc;
-  if (mark === 'alloc') checkDropped(env, call, index);
-  else if (mark === 'refcounted_kptr') checkRefcounted(env, call, index);
+  if (mark === 'alloc') {
+    checkOffset(env, regno, isReleased(env, call, reg));
+    checkDropped(env, call, index);
+  } else if (mark === 'refcounted_kptr') checkRefcounted(env, call, index);
   else if (struct === 'bpf_dynptr' || struct === 'bpf_dynptr_kern') checkDynptr(env, call, index, mark);
   else if (struct === 'bpf_list_head' || struct === 'bpf_rb_root') checkRoot(env, call, index, struct);
   else if (struct === 'bpf_list_node') checkNode(env, call, index, struct, 'bpf_list_head');
@@ -194,12 +187,11 @@ function checkPointer(env: Env, call: KfuncCall, index: number, pointer: TypeId)
     call.meta.reference = regs.get(reg, W_REF);
     if ((call.flags & KfuncFlag.RELEASE) !== 0) call.meta.releaseRegno = regno;
   }
-  const contexts = CONTEXT_STRUCTS[env.program.spec.type] ?? [];
-  if (call.kfunc.name === 'bpf_cast_to_kern_ctx' || contexts.includes(pointee.name)) {
+  if (call.kfunc.name === 'bpf_cast_to_kern_ctx' || isContext(env, pointee.name)) {
+    checkOffset(env, regno, isReleased(env, call, reg));
     if (type !== RegType.CTX) {
       env.fail(Errno.EINVAL, `arg#${index} expected pointer to ctx, but got ${typeName(type)}`);
     }
-    checkPointerOffset(env, regno, false);
     return false;
   }
   if (mark === 'nullable' && isZero) return false;
@@ -218,12 +210,15 @@ function checkPointer(env: Env, call: KfuncCall, index: number, pointer: TypeId)
     call.meta.map = map;
     return false;
   }
+  if (mark === 'alloc') checkTrust(env, call, regno);
   if (checkMarked(env, call, index, pointee.name, mark)) return false;
   if (baseType(type) === RegType.BTF_ID || SOCKETS[baseType(type)] !== undefined) {
-    if (pointee.kind !== BtfKind.STRUCT) {
+    if (pointee.kind !== BtfKind.STRUCT && pointee.kind !== BtfKind.UNION) {
       const text = `kernel function ${call.kfunc.name} args#${index} pointer type ${kernelType(env, pointee.id)} is not supported`;
       env.fail(Errno.EINVAL, text);
     }
+    checkTrust(env, call, regno);
+    checkOffset(env, regno, isReleased(env, call, reg));
     checkStruct(env, call, index, pointee.id);
     return false;
   }
@@ -244,14 +239,13 @@ function checkMemory(env: Env, call: KfuncCall, index: number, pointee: TypeId):
   const next = call.proto.params[index + 1];
   const sized = next !== undefined && (suffix(next.name) === 'sz' || suffix(next.name) === 'szk');
   const target = btf.type(btf.skipModifiers(pointee));
-  const isScalar = target.kind === BtfKind.INT || target.kind === BtfKind.ENUM;
-  const fits = isScalar || isPlainStruct(env, target.id, 0) || (sized && target.kind === BtfKind.VOID);
+  const fits = isPlainData(env, btf, target.id) || (sized && target.kind === BtfKind.VOID);
   if (!fits) {
     const kinds = `${sized ? 'void, ' : ''}scalar, or struct with scalar`;
     env.fail(Errno.EINVAL, `arg#${index} pointer type ${kernelType(env, target.id)} must point to ${kinds}`);
   }
   if (!sized) {
-    checkHelperMemory(env, regno, btf.sizeOf(target.id), true, false, null);
+    if (!regs.isZero(reg)) checkReadWrite(env, regno, btf.sizeOf(target.id));
     return false;
   }
   readReg(env, regno + 1);
@@ -259,6 +253,7 @@ function checkMemory(env: Env, call: KfuncCall, index: number, pointee: TypeId):
   if (!(regs.isZero(reg) && suffix(call.proto.params[index].name) === 'opt')) {
     const pair = `arg#${index} arg#${index + 1} memory, len pair leads to invalid memory access`;
     try {
+      checkSizedMemory(env, regno + 1, false, true, null);
       checkSizedMemory(env, regno + 1, true, true, null);
     } catch (error) {
       if (error instanceof VerifierError) env.fail(error.errno, pair);
@@ -273,23 +268,10 @@ function checkMemory(env: Env, call: KfuncCall, index: number, pointee: TypeId):
   return true;
 }
 
-/** A struct of nothing but numbers: plain memory. */
-function isPlainStruct(env: Env, id: TypeId, depth: number): boolean {
-  const { btf } = env.kernel;
-  const type = btf.type(btf.skipModifiers(id));
-  if (type.kind !== BtfKind.STRUCT) return false;
-  return type.members.every((member) => {
-    let at = btf.type(btf.skipModifiers(member.type));
-    if (at.kind === BtfKind.STRUCT) {
-      if (depth >= MAX_NESTING) {
-        env.say('max struct nesting depth exceeded');
-        return false;
-      }
-      return isPlainStruct(env, at.id, depth + 1);
-    }
-    if (at.kind === BtfKind.ARRAY) at = btf.type(btf.skipModifiers(at.type));
-    return at.kind === BtfKind.INT || at.kind === BtfKind.ENUM || at.kind === BtfKind.ENUM64;
-  });
+/** Whether a prototype names the context of the program by this struct. */
+function isContext(env: Env, struct: string): boolean {
+  const names = contextStructs(env.program.spec.type);
+  return names.includes(struct) || names.some((name) => KERNEL_NAMES[name] === struct);
 }
 
 /** Checks the arguments of a kernel function against its prototype. */
@@ -309,7 +291,7 @@ export function checkKfuncArguments(env: Env, call: KfuncCall): void {
     } else if (type.kind === BtfKind.PTR) {
       if (checkPointer(env, call, i, type.type)) i++;
     } else {
-      env.fail(Errno.EINVAL, `Unrecognized arg#${i} type ${kernelType(env, id)}`);
+      env.fail(Errno.EINVAL, `Unrecognized arg#${i} type ${kindName(type)}`);
     }
   }
   if ((call.flags & KfuncFlag.RELEASE) !== 0 && call.meta.releaseRegno === 0) {

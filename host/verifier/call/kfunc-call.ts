@@ -1,5 +1,6 @@
-import { type BtfFuncProto, BtfKind } from '../../btf/types.js';
+import type { BtfFuncProto } from '../../btf/types.js';
 import type { TypeId } from '../../quantities.js';
+import { kindName } from '../ctx/btf-arguments.js';
 import type { Env } from '../env.js';
 import type { Kfunc } from '../prepared.js';
 import type { CallMeta } from './arguments.js';
@@ -21,6 +22,7 @@ export interface KfuncCall {
   constant: bigint | null;
   /** Size of the buffer the result points to. */
   bufferSize: number;
+  bufferIsWritable: boolean;
   /** Struct of the object argument: 0 kernel, 1 program; id. */
   objectBtf: number;
   objectId: TypeId;
@@ -33,15 +35,5 @@ export interface KfuncCall {
 export function kernelType(env: Env, id: TypeId): string {
   const { btf } = env.kernel;
   const type = btf.type(btf.skipModifiers(id));
-  const kinds: Record<number, string> = {
-    [BtfKind.STRUCT]: 'STRUCT',
-    [BtfKind.UNION]: 'UNION',
-    [BtfKind.INT]: 'INT',
-    [BtfKind.PTR]: 'PTR',
-    [BtfKind.ENUM]: 'ENUM',
-    [BtfKind.FWD]: 'FWD',
-    [BtfKind.VOID]: 'UNKNOWN',
-    [BtfKind.FUNC_PROTO]: 'FUNC_PROTO',
-  };
-  return `${kinds[type.kind] ?? 'UNKNOWN'} ${type.name}`;
+  return `${kindName(type)} ${type.name}`;
 }

@@ -11,6 +11,7 @@ import { forEachPlace } from '../stack.js';
 import { structMatches } from '../btf-match.js';
 import { Errno } from '../verifier-error.js';
 import type { KfuncCall } from './kfunc-call.js';
+import { isScalarStruct } from './plain-data.js';
 
 const { MEM_ALLOC, MEM_PERCPU, NON_OWN_REF, MEM_RCU } = TypeFlag;
 const MAX_PERCPU_SIZE = 512;
@@ -207,7 +208,7 @@ export function setAllocated(env: Env, call: KfuncCall): void {
       const text = `bpf_percpu_obj_new type size (${type.size}) is greater than ${MAX_PERCPU_SIZE}`;
       env.fail(Errno.EINVAL, text);
     }
-    if (!isScalarStruct(env, type.id, 0)) {
+    if (!isScalarStruct(env, btf, type.id)) {
       env.fail(Errno.EINVAL, 'bpf_percpu_obj_new type ID argument must be of a struct of scalars');
     }
     if (fields.length > 0) {
@@ -216,22 +217,6 @@ export function setAllocated(env: Env, call: KfuncCall): void {
   }
   setBtfPointer(env, env.reg(0), 1, type.id, MEM_ALLOC | (percpu ? MEM_PERCPU : 0));
   env.aux.kfuncArgument.set(env.insn, BigInt(type.size));
-}
-
-function isScalarStruct(env: Env, id: TypeId, depth: number): boolean {
-  const btf = env.btf(1);
-  const type = btf.type(btf.skipModifiers(id));
-  if (type.kind !== BtfKind.STRUCT) return false;
-  if (depth >= 4) {
-    env.say('max struct nesting depth exceeded');
-    return false;
-  }
-  return type.members.every((member) => {
-    let at = btf.type(btf.skipModifiers(member.type));
-    if (at.kind === BtfKind.ARRAY) at = btf.type(btf.skipModifiers(at.type));
-    if (at.kind === BtfKind.STRUCT) return isScalarStruct(env, at.id, depth + 1);
-    return at.kind === BtfKind.INT || at.kind === BtfKind.ENUM || at.kind === BtfKind.ENUM64;
-  });
 }
 
 /** Result of object, list and tree functions; false when the function is none of them. */

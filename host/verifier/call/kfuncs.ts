@@ -6,7 +6,7 @@ import { checkReferences, checkReturn } from '../exit.js';
 import { clobberReg } from '../liveness.js';
 import { mayAccessPacket } from '../memory-region.js';
 import { mayHoldLock } from '../nulls.js';
-import type { Kfunc } from '../prepared.js';
+import { type Kfunc, kfuncKey } from '../prepared.js';
 import { acquireReference, endRcuPointers, releaseReference } from '../references.js';
 import { W_A, W_B, W_C, W_ID, W_REF, W_SUBREG, W_TYPE } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
@@ -89,8 +89,8 @@ function setCastResult(env: Env, call: KfuncCall): boolean {
   if (setObjectResult(env, call)) return true;
   if (name === 'bpf_rdonly_cast') {
     const id = Number(call.constant ?? 0n);
-    const struct = id > 0 && id < btf.count ? btf.type(btf.skipModifiers(id)) : null;
-    if (struct === null || struct.kind !== BtfKind.STRUCT) {
+    const struct = id > 0 && id < btf.count ? btf.type(id) : null;
+    if (struct === null || (struct.kind !== BtfKind.STRUCT && struct.kind !== BtfKind.UNION)) {
       env.fail(Errno.EINVAL, 'kfunc bpf_rdonly_cast type ID argument must be of a struct');
     }
     setBtfPointer(env, r0, 0, struct.id, TypeFlag.PTR_UNTRUSTED);
@@ -145,7 +145,8 @@ function setResult(env: Env, call: KfuncCall): void {
           `kernel function ${call.kfunc.name} returns pointer type ${kernelType(env, pointee.id)} is not supported`,
         );
       }
-      regs.setPointer(r0, RegType.MEM | TypeFlag.MEM_RDONLY);
+      const isWritable = call.bufferSize >= 0 && call.bufferIsWritable;
+      regs.setPointer(r0, RegType.MEM | (isWritable ? 0 : TypeFlag.MEM_RDONLY));
       regs.set(r0, W_A, size);
     }
   }
@@ -184,10 +185,12 @@ function checkAllowed(env: Env, kfunc: Kfunc, flags: number): void {
 /** A kfunc call; the next instruction, or -1 when the path ends (bpf_throw). */
 export function simulateKfunc(env: Env, at: InsnIndex): InsnIndex {
   const { code, regs } = env;
-  const kfunc = env.program.kfuncs.get(code.imm[at]);
+  const kfunc = env.program.kfuncs.get(kfuncKey(code.imm[at], code.off[at]));
   if (kfunc === undefined) {
     env.fail(Errno.EINVAL, `kernel btf_id ${code.imm[at]} is not a function`);
   }
+  // No function of a module is in a set here.
+  if (code.off[at] !== 0) env.fail(Errno.EACCES, `calling kernel function ${kfunc.name} is not allowed`);
   const flags = kfuncFlags(kfunc.name);
   checkAllowed(env, kfunc, flags);
   const call: KfuncCall = {
@@ -197,6 +200,7 @@ export function simulateKfunc(env: Env, at: InsnIndex): InsnIndex {
     meta: newMeta(),
     constant: null,
     bufferSize: -1,
+    bufferIsWritable: false,
     objectBtf: 0,
     objectId: 0,
     objectIsOwned: false,
@@ -228,6 +232,7 @@ export function simulateKfunc(env: Env, at: InsnIndex): InsnIndex {
 function simulateThrow(env: Env): InsnIndex {
   const { state } = env;
   env.usesThrow = true;
+  if (!env.program.subprograms.some((one) => one.isExceptionCallback === true)) checkReturn(env, 1);
   if (state.lock !== null) env.fail(Errno.EINVAL, 'bpf_throw cannot be used inside bpf_spin_lock-ed region');
   if (state.rcuDepth > 0) {
     env.fail(Errno.EINVAL, 'bpf_throw cannot be used inside bpf_rcu_read_lock-ed region');
@@ -236,6 +241,5 @@ function simulateThrow(env: Env): InsnIndex {
     env.fail(Errno.EINVAL, 'bpf_throw cannot be used inside bpf_preempt_disable-ed region');
   }
   checkReferences(env, true);
-  if (!env.program.subprograms.some((one) => one.isExceptionCallback === true)) checkReturn(env, 1);
   return -1;
 }

@@ -86,6 +86,12 @@ export function checkHelperMemory(
   env.fail(Errno.EACCES, `R${regno} type=${typeName(type)} expected=${typeName(RegType.STACK)}`);
 }
 
+/** Memory of `size` bytes that is read and written. */
+export function checkReadWrite(env: Env, regno: number, size: number): void {
+  checkHelperMemory(env, regno, size, false, false, null);
+  checkHelperMemory(env, regno, size, true, false, null);
+}
+
 /** A size argument in register `regno` and the memory before it. */
 export function checkSizedMemory(
   env: Env,

@@ -84,7 +84,7 @@ const cases: readonly VerifierCase[] = [
     name: 'a map value',
     ...tc,
     text: `${VALUE}${DROP('r6')}${OUT}`,
-    want: ['EINVAL', 'arg#0 expected pointer to allocated object'],
+    want: ['EINVAL', 'R1 must be referenced or trusted'],
   },
   {
     rule: 'arg#%d expected pointer to allocated object',
@@ -221,12 +221,22 @@ const cases: readonly VerifierCase[] = [
   {
     rule: 'held lock and object are not in the same allocation',
     ...tc,
+    maps: [...tc.maps, ...tc.maps],
     text: `${VALUE}${NODE}${LOCK}
-      r6 = map_value 0${PUSH}${OUT}`,
+      r6 = map_value 1${PUSH}${OUT}`,
     want: [
       'EINVAL',
       'held lock and object are not in the same allocation\nbpf_spin_lock at off=0 must be held for bpf_list_head',
     ],
+  },
+  {
+    rule: 'held lock and object are not in the same allocation',
+    name: 'the same value, named again',
+    ...tc,
+    text: `${VALUE}${NODE}${LOCK}
+      r6 = map_value 0${PUSH}
+      r6 = map_value 0${UNLOCK}${OUT}`,
+    want: 'ok',
   },
   {
     rule: '%s not found at offset=%u',
@@ -350,10 +360,7 @@ const cases: readonly VerifierCase[] = [
       call kfunc bpf_rbtree_remove
       r0 = 0
       exit`,
-    want: [
-      'EINVAL',
-      'held lock and object are not in the same allocation\nbpf_spin_lock at off=0 must be held for bpf_rb_root',
-    ],
+    want: ['EINVAL', 'rbtree_remove not allowed in rbtree cb'],
   },
   {
     rule: "can't spin_{lock,unlock} in rbtree cb",
