@@ -8,9 +8,10 @@ import { atomicAt, isAtomic } from './atomic.js';
 import type { CodeWriter } from './code-writer.js';
 import type { WasmEnvironment } from './environment.js';
 import { logAt } from './fault-ring.js';
+import type { Place } from './flow-graph.js';
 import type { Insn } from './insn.js';
 import * as W from './opcodes.js';
-import { CONTEXT, FRAME, STACK, type Provenance } from './provenance.js';
+import { CONTEXT, FRAME, STACK, type Provenance, UNKNOWN } from './provenance.js';
 import type { Locals } from './registers.js';
 
 /** What code of accesses needs of the function around it. */
@@ -27,6 +28,8 @@ export interface AccessContext {
   readonly pointers: Provenance;
   /** A verifier proved every plain access. */
   readonly isVerified: boolean;
+  /** Where the address was found to lie before; null = it was not looked for. */
+  readonly place: Place | null;
   /** Translation and logging stand inline: no call where the value of a register lives. */
   readonly isHot: boolean;
   push(register: number): void;
@@ -75,17 +78,30 @@ export function access(context: AccessContext, insn: Insn): boolean {
   return true;
 }
 
-/** Whether the code of an instruction compares an address with the window of the direct map. */
-export function looksInWindow(insn: Insn, pointers: Provenance, isVerified: boolean): boolean {
-  if (insn.klass !== I.BPF_LDX && insn.klass !== I.BPF_ST && insn.klass !== I.BPF_STX) return false;
+/** What the code of an access compares its address with first; null = it needs no check. */
+export function checkOf(insn: Insn, pointers: Provenance, isVerified: boolean): 'stack' | 'window' | null {
+  if (insn.klass !== I.BPF_LDX && insn.klass !== I.BPF_ST && insn.klass !== I.BPF_STX) return null;
+  if (isArena(insn)) return null;
   const kind = pointers.kind(insn.klass === I.BPF_LDX ? insn.src : insn.dst);
-  if (kind === FRAME || kind === STACK || isArena(insn)) return false;
   const isProbe = insn.klass === I.BPF_LDX && insn.mode !== I.BPF_MEM && insn.mode !== I.BPF_MEMSX;
-  return isProbe || !(isVerified && kind === CONTEXT);
+  if (kind === UNKNOWN) return 'window';
+  if (isVerified && !isProbe) return null;
+  return kind === CONTEXT ? 'window' : 'stack';
 }
 
 function plain(context: AccessContext, insn: Insn, right: number): Way {
-  const { around, pointers, isVerified } = context;
+  const { around, pointers, isVerified, place } = context;
+  if (place) {
+    const window = place === 'frame' ? 'stack' : 'direct';
+    return {
+      size: 1 << insn.widthLog,
+      right,
+      regions: around.regions,
+      window,
+      isProved: true,
+      onFault: 'trap',
+    };
+  }
   const kind = pointers.kind(insn.klass === I.BPF_LDX ? insn.src : insn.dst);
   const onStack = kind === FRAME || kind === STACK;
   return {
@@ -168,8 +184,10 @@ function probe(context: AccessContext, insn: Insn, isSigned: boolean): void {
     out.i64(0);
     return context.pop(insn.dst);
   }
+  const way = plain(context, insn, RIGHT_R);
+  if (context.place) return load(context, insn, isSigned, way);
   load(context, insn, isSigned, {
-    ...plain(context, insn, RIGHT_R),
+    ...way,
     regions: version === '5.5' ? around.regions : around.guardedRegions,
     isProved: false,
     onFault: version === '6.1' ? 'log but not vsyscall' : 'log',

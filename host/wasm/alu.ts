@@ -180,41 +180,17 @@ function swap(context: AluContext, insn: Insn, wide: boolean): boolean {
     context.pop(dst);
     return true;
   }
-  /** Swaps neighbours of `bits` bits. */
-  const neighbours = (bits: number, low: bigint): void => {
-    context.push(dst);
-    mask(low);
-    out.i64(bits);
-    out.u8(W.I64_SHL);
-    context.push(dst);
-    out.i64(bits);
-    out.u8(W.I64_SHR_U);
-    mask(low);
-    out.u8(W.I64_OR);
-  };
-  if (imm === 16) neighbours(8, 0xffn);
-  else if (imm === 32) {
-    rotated(context, dst, 8, 0x00ff00ff);
-    rotated(context, dst, 24, 0xff00ff00);
-    out.op(W.I32_OR, W.I64_EXTEND_I32_U);
-  } else if (imm === 64) {
-    neighbours(8, 0xff00ff00ff00ffn);
-    context.pop(dst);
-    neighbours(16, 0xffff0000ffffn);
-    out.i64(32);
-    out.u8(W.I64_ROTL);
-  } else return false;
+  if (imm !== 16 && imm !== 32 && imm !== 64) return false;
+  context.push(dst);
+  out.simd(W.I64X2_SPLAT);
+  out.simd(W.V128_CONST);
+  for (let at = 0; at < 16; at++) out.u8(at < imm / 8 ? imm / 8 - 1 - at : OUT_OF_RANGE);
+  out.simd(W.I8X16_SWIZZLE);
+  out.simd(W.I64X2_EXTRACT_LANE);
+  out.u8(0);
   context.pop(dst);
   return true;
 }
 
-/** The low half of a register, rotated left by `bits` and masked. */
-function rotated(context: AluContext, register: number, bits: number, mask: number): void {
-  const { out } = context;
-  context.push(register);
-  out.wrap();
-  out.i32(bits);
-  out.u8(W.I32_ROTL);
-  out.i32(mask);
-  out.u8(W.I32_AND);
-}
+/** A swizzle gives 0 for it. */
+const OUT_OF_RANGE = 0x80;

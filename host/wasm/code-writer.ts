@@ -7,6 +7,7 @@ import {
   LOCAL_GET,
   LOCAL_SET,
   LOCAL_TEE,
+  SIMD,
 } from './opcodes.js';
 
 /** Writes the instructions that everything else is made of. */
@@ -48,6 +49,10 @@ export class CodeWriter extends ByteWriter {
 
   extend(): void {
     this.u8(I64_EXTEND_I32_U);
+  }
+
+  simd(opcode: number): void {
+    this.op(SIMD, opcode);
   }
 
   /** A load or store with a constant offset; alignment is only a hint. */

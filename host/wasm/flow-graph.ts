@@ -8,6 +8,7 @@ import {
   INSN_SIZE,
 } from '../../assembly/isa.js';
 import type { InsnIndex } from '../quantities.js';
+import type { Linear } from './linear.js';
 
 /** Where control may go next; `label` = what the dispatcher there is told, -1 for other nodes. */
 export interface Edge {
@@ -15,17 +16,24 @@ export interface Edge {
   label: number;
 }
 
+/** Where an access is known to lie: in the frame, or in the window of the direct map. */
+export type Place = 'frame' | 'window';
+
 /**
- * Instructions without a jump inside (`code`), a choice among its edges by the label (`dispatch`), or the way out of a
- * part of a function (`leave`).
+ * Instructions without a jump inside (`code`), a choice among its edges by the label (`dispatch`), a comparison of an
+ * address with the window (`guard`), or the way out of a part of a function (`leave`).
  */
 export interface FlowNode {
-  readonly kind: 'code' | 'dispatch' | 'leave';
+  readonly kind: 'code' | 'dispatch' | 'guard' | 'leave';
   readonly start: InsnIndex;
   /** One past the last slot. */
   readonly end: InsnIndex;
-  /** Of a conditional jump: taken, then not. */
+  /** Of a conditional jump: taken, then not. Of a guard: inside, then outside. */
   readonly edges: Edge[];
+  /** Of a guard: the address, `least` and `most` being the same. */
+  readonly address?: Linear;
+  /** Instructions that need no check of their own in this node. */
+  readonly known?: ReadonlyMap<InsnIndex, Place>;
 }
 
 /** Basic blocks by first slot. */

@@ -7,8 +7,9 @@ import { callFunction, callGate, tailCall } from './calls.js';
 import { CodeWriter } from './code-writer.js';
 import { condition, isCondition } from './condition.js';
 import * as E from './environment.js';
-import { type Edge, isJump, type FlowNode } from './flow-graph.js';
+import { type Edge, isJump, type FlowNode, type Place } from './flow-graph.js';
 import { Insn } from './insn.js';
+import type { Linear } from './linear.js';
 import * as W from './opcodes.js';
 import { Provenance } from './provenance.js';
 import { type Locals, pushRegister } from './registers.js';
@@ -51,6 +52,7 @@ export interface ProgramCode {
 }
 
 const NOTHING = new Provenance();
+const NOWHERE: ReadonlyMap<InsnIndex, Place> = new Map();
 
 /** Translates instructions of one function, or of a part of it. */
 export class FunctionCode implements NodeCode, AluContext, AccessContext {
@@ -66,6 +68,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   /** How far the fuel local is behind, this instruction not counted. */
   #debt = 0;
   readonly #insn: Insn;
+  #known: ReadonlyMap<InsnIndex, Place> = NOWHERE;
 
   constructor(
     readonly code: ProgramCode,
@@ -97,6 +100,10 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
 
   get slot(): InsnIndex {
     return this.#insn.slot;
+  }
+
+  get place(): Place | null {
+    return this.#known.get(this.slot) ?? null;
   }
 
   push(register: number): void {
@@ -145,14 +152,37 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   }
 
   condition(node: FlowNode): void {
+    if (node.address) return this.#isInWindow(node.address);
     condition(this.out, this.#insn.at(node.end - 1), (register) => this.push(register));
   }
 
+  /** Puts whether eight bytes from an address lie in the window on the stack. */
+  #isInWindow({ terms, least }: Linear): void {
+    const { out, locals } = this;
+    terms.forEach(({ register, factor }, at) => {
+      this.push(register);
+      if (factor !== 1) {
+        out.i64(factor);
+        out.u8(W.I64_MUL);
+      }
+      if (at > 0) out.u8(W.I64_ADD);
+    });
+    out.get(locals.window);
+    out.u8(W.I64_SUB);
+    if (least !== 0) {
+      out.big(BigInt(least));
+      out.u8(W.I64_ADD);
+    }
+    out.get(locals.windowSize);
+    out.u8(W.I64_LT_U);
+  }
+
   body(node: FlowNode, index: number): void {
+    this.#known = node.known ?? NOWHERE;
     this.#debt = this.facts.steps.debt[index];
     if (node.kind === 'leave') return this.facts.leave(this);
     this.#pay(this.facts.steps.payment[index], index === this.facts.entry, node.start);
-    if (node.kind === 'dispatch') return;
+    if (node.kind !== 'code') return;
     this.isHot = this.facts.hot(index);
     this.pointers.assign(this.facts.pointers.get(node.start) ?? NOTHING);
     for (let slot = node.start; slot < node.end; slot++) {

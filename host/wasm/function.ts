@@ -1,5 +1,5 @@
 import { INSN_SIZE } from '../../assembly/isa.js';
-import { looksInWindow } from './access.js';
+import { checkOf } from './access.js';
 import { CodeWriter } from './code-writer.js';
 import { nodesInLoops, orderOf } from './dominators.js';
 import * as E from './environment.js';
@@ -9,6 +9,7 @@ import * as W from './opcodes.js';
 import { CONTEXT, Provenance, provenance } from './provenance.js';
 import { makeReducible } from './reducible.js';
 import { layOut, type Locals } from './registers.js';
+import { guardLoops } from './guards.js';
 import { Insn } from './insn.js';
 import { stackify } from './stackify.js';
 import { planSteps } from './steps.js';
@@ -44,7 +45,7 @@ export function translateFunction(
 ): TranslatedFunction {
   const { start } = code.functions[func];
   const blocks = basicBlocks(code.insns, start, end);
-  const atStart = new Provenance();
+  const atStart = new Provenance(code.functions.length === 1);
   if (code.verified && func === 0) atStart.set(1, CONTEXT);
   const pointers = provenance(code.insns, blocks.nodes, atStart);
   if (end - start <= partSlots) {
@@ -83,7 +84,10 @@ function body(
   exit: (code: FunctionCode) => void,
 ): FunctionBody {
   makeReducible(nodes, root);
-  if (nodes.length <= UNROLLED) unrollLoops(nodes, root);
+  if (nodes.length <= UNROLLED) {
+    unrollLoops(nodes, root);
+    guardLoops(nodes, root, code.insns, { pointers, isVerified: code.verified });
+  }
   const order = orderOf(nodes, root);
   const looping = nodesInLoops(order);
   const counts = Int32Array.from(nodes, ({ start, end }) => instructions(code.insns, start, end));
@@ -131,7 +135,7 @@ function usesWindow(
     for (let slot = start; slot < end; slot++) {
       insn.at(slot);
       if (insn.opcode === LD_IMM64) slot++;
-      else if (looksInWindow(insn, state, code.verified)) return true;
+      else if (checkOf(insn, state, code.verified) === 'window') return true;
       state.apply(insn);
     }
     return false;

@@ -99,3 +99,10 @@ export const I32_EXTEND16_S = 0xc1;
 export const I64_EXTEND8_S = 0xc2;
 export const I64_EXTEND16_S = 0xc3;
 export const I64_EXTEND32_S = 0xc4;
+
+/** In front of vector instructions, which are numbers in LEB128. */
+export const SIMD = 0xfd;
+export const V128_CONST = 12;
+export const I8X16_SWIZZLE = 14;
+export const I64X2_SPLAT = 18;
+export const I64X2_EXTRACT_LANE = 29;

@@ -17,13 +17,22 @@ const KIND_BITS = 2;
 const KIND_MASK = 3;
 /** Constants from here on are too large to follow. */
 const FARTHEST = 1 << 20;
+/** Places for registers in a frame. */
+const SPILL_SIZE = 8;
+const SPILLS = 64;
 
 /** What registers point to: a kind, and for FRAME the constant. */
 export class Provenance {
   /** kind | constant << KIND_BITS. */
   readonly #facts = new Int32Array(REGISTERS);
+  /** Which places of the frame hold a CONTEXT pointer, as bits from R10 down. */
+  readonly #spilled = new Int32Array(SPILLS / 32);
 
-  constructor() {
+  /** No call can put another pointer into the frame. */
+  #keepsSpills: boolean;
+
+  constructor(keepsSpills = false) {
+    this.#keepsSpills = keepsSpills;
     this.#facts[I.BPF_REG_FP] = FRAME;
   }
 
@@ -44,11 +53,18 @@ export class Provenance {
 
   assign(other: Provenance): void {
     this.#facts.set(other.#facts);
+    this.#spilled.set(other.#spilled);
+    this.#keepsSpills = other.#keepsSpills;
   }
 
   /** Keeps what both know; true when that is less than before. */
   meet(other: Provenance): boolean {
     let changed = false;
+    for (let word = 0; word < this.#spilled.length; word++) {
+      const both = this.#spilled[word] & other.#spilled[word];
+      changed ||= both !== this.#spilled[word];
+      this.#spilled[word] = both;
+    }
     for (let register = 0; register < REGISTERS; register++) {
       const mine = this.#facts[register];
       const others = other.#facts[register];
@@ -74,10 +90,15 @@ export class Provenance {
         return this.#alu(insn);
       case I.BPF_ALU:
       case I.BPF_LD:
-      case I.BPF_LDX:
         this.#facts[dst] = UNKNOWN;
         return;
+      case I.BPF_LDX:
+        this.#facts[dst] = this.#fills(insn) ? CONTEXT : UNKNOWN;
+        return;
+      case I.BPF_ST:
+        return this.#overwrite(insn);
       case I.BPF_STX:
+        this.#overwrite(insn);
         if (insn.mode !== I.BPF_ATOMIC && insn.mode !== I.BPF_PROBE_ATOMIC) return;
         this.#facts[insn.imm === I.BPF_CMPXCHG ? 0 : insn.src] = UNKNOWN;
         this.#facts[I.BPF_REG_FP] = FRAME;
@@ -85,7 +106,32 @@ export class Provenance {
       case I.BPF_JMP:
         if (insn.operation === I.BPF_CALL || insn.operation === I.BPF_TAIL_CALL)
           this.#facts.fill(UNKNOWN, 0, 6);
+        if (insn.operation === I.BPF_CALL && !this.#keepsSpills) this.#spilled.fill(0);
     }
+  }
+
+  /** Whether a load takes a CONTEXT pointer from the frame. */
+  #fills(insn: Insn): boolean {
+    if (insn.opcode !== LDX_DW || this.kind(insn.src) !== FRAME) return false;
+    const place = this.offset(insn.src) + insn.off;
+    const at = -place / SPILL_SIZE - 1;
+    return (
+      Number.isInteger(at) && at >= 0 && at < SPILLS && (this.#spilled[at >> 5] & (1 << (at & 31))) !== 0
+    );
+  }
+
+  /** What a store does to pointers in the frame. */
+  #overwrite(insn: Insn): void {
+    const kind = this.kind(insn.dst);
+    if (kind === CONTEXT) return;
+    if (kind !== FRAME) return void this.#spilled.fill(0);
+    const place = this.offset(insn.dst) + insn.off;
+    const first = Math.ceil(-place / SPILL_SIZE) - 1;
+    const last = Math.ceil((1 - place - (1 << insn.widthLog)) / SPILL_SIZE) - 1;
+    for (let at = Math.max(last, 0); at <= first && at < SPILLS; at++)
+      this.#spilled[at >> 5] &= ~(1 << (at & 31));
+    if (insn.opcode !== STX_DW || this.kind(insn.src) !== CONTEXT || first !== last) return;
+    if (first >= 0 && first < SPILLS) this.#spilled[first >> 5] |= 1 << (first & 31);
   }
 
   #alu({ operation, dst, src, isX, imm, off }: Insn): void {
@@ -108,6 +154,8 @@ export class Provenance {
   }
 }
 
+const LDX_DW = 0x79;
+const STX_DW = 0x7b;
 const isOnStack = (kind: number): boolean => kind === FRAME || kind === STACK;
 const blurred = (kind: number): number => (kind === FRAME ? STACK : kind);
 

@@ -1,5 +1,6 @@
 import { orderOf } from './dominators.js';
 import type { FlowNode } from './flow-graph.js';
+import { innermostLoops } from './loops.js';
 
 /** Slots of the largest loops, and how many rounds of them stand behind each other, so that counting steps costs less. */
 const SIZES: readonly { readonly slots: number; readonly rounds: number }[] = [
@@ -9,47 +10,26 @@ const SIZES: readonly { readonly slots: number; readonly rounds: number }[] = [
 
 /** Repeats the bodies of small innermost loops of a reducible graph. Nodes are added at the end. */
 export function unrollLoops(nodes: FlowNode[], root: number): void {
-  const { order, position, predecessors } = orderOf(nodes, root);
-  const isHeader = (node: number): boolean =>
-    predecessors[node].some((from) => position[from] >= position[node]);
-  for (const header of order) {
-    if (!isHeader(header)) continue;
-    const body = loopBody(header, predecessors, position);
-    let slots = 0;
-    for (const node of body) slots += nodes[node].end - nodes[node].start;
-    const isInnermost = [...body].every((node) => node === header || !isHeader(node));
+  for (const { header, body, slots } of innermostLoops(nodes, orderOf(nodes, root))) {
     const size = SIZES.find((each) => slots <= each.slots);
-    if (isInnermost && size) repeat(nodes, header, body, size.rounds);
+    if (size) repeat(nodes, header, body, size.rounds);
   }
 }
 
-function loopBody(
-  header: number,
-  predecessors: readonly (readonly number[])[],
-  position: Int32Array,
-): Set<number> {
-  const body = new Set([header]);
-  const work = predecessors[header].filter((from) => position[from] >= position[header]);
-  for (let node = work.pop(); node !== undefined; node = work.pop()) {
-    if (body.has(node)) continue;
-    body.add(node);
-    work.push(...predecessors[node].filter((from) => position[from] >= 0));
-  }
-  return body;
-}
-
-function repeat(nodes: FlowNode[], header: number, body: ReadonlySet<number>, rounds: number): void {
-  const members = [...body];
+function repeat(nodes: FlowNode[], header: number, members: readonly number[], rounds: number): void {
   const base = nodes.length;
+  const place = new Map(members.map((node, at) => [node, at]));
   /** Where a node of the body stands in a round; round 0 is the loop itself. */
   const inRound = (node: number, round: number): number =>
-    round % rounds === 0 ? node : base + ((round % rounds) - 1) * members.length + members.indexOf(node);
+    round % rounds === 0
+      ? node
+      : base + ((round % rounds) - 1) * members.length + (place.get(node) as number);
   for (let round = 1; round < rounds; round++)
     for (const node of members)
       nodes.push({
         ...nodes[node],
         edges: nodes[node].edges.map(({ to, label }) => ({
-          to: to === header ? inRound(header, round + 1) : body.has(to) ? inRound(to, round) : to,
+          to: to === header ? inRound(header, round + 1) : place.has(to) ? inRound(to, round) : to,
           label,
         })),
       });
