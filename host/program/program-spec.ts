@@ -59,6 +59,11 @@ export interface AttachTarget {
   readonly btfId: TypeId;
 }
 
+/** What an entry of the fd_array of BPF_PROG_LOAD refers to: a map (an index into `maps`), or BTF. */
+export type FdEntry =
+  | { readonly kind: 'map'; readonly map: number }
+  | { readonly kind: 'btf'; readonly of: 'program' | 'kernel' | 'module'; readonly btf: Btf };
+
 /** One program, linked with its subprograms and relocated against a kernel's BTF: what BPF_PROG_LOAD takes. */
 export interface ProgramSpec {
   /** Of its function, in full; the kernel keeps 15 characters where BTF does not name it. */
@@ -81,6 +86,8 @@ export interface ProgramSpec {
   readonly btf: Btf | null;
   readonly funcInfo: readonly FuncInfo[];
   readonly lineInfo: readonly LineInfo[];
+  /** fd_array of BPF_PROG_LOAD; null = a descriptor that is not open. */
+  readonly fdArray?: readonly (FdEntry | null)[];
 }
 
 /** Everything one object file defines. */

@@ -53,6 +53,8 @@ export class Env {
   /** Linux 6.1 rules. */
   readonly legacy: boolean;
   readonly privileged: boolean;
+  readonly jit: boolean;
+  readonly preemptRt: boolean;
   readonly observe: ((env: Env, insn: InsnIndex) => void) | null;
   readonly sleepable: boolean;
   readonly gpl: boolean;
@@ -132,6 +134,8 @@ export class Env {
     this.explored = new Array<State[] | undefined>(program.count).fill(undefined);
     this.log = new Log(options.logLevel ?? 0, options.logSize, program.log);
     this.privileged = options.privileged ?? true;
+    this.jit = options.jit ?? true;
+    this.preemptRt = options.preemptRt ?? false;
     this.observe = options.observe ?? null;
     this.sleepable = (spec.flags & 16) !== 0;
     this.gpl = isGplCompatible(spec.license);

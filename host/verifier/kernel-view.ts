@@ -27,7 +27,7 @@ export interface KernelView {
   readonly maps: readonly LoadedMap[];
   /**
    * Address of a kernel function or variable; symbols that no profile names get a stable address of their own,
-   * in kernel text within rel32 of images.
+   * in kernel text within rel32 of images. 0 = the kernel has no such symbol.
    */
   symbolAddress(name: string): GuestAddress;
 }

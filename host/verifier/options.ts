@@ -11,6 +11,10 @@ export interface VerifyOptions {
   readonly logSize?: number;
   /** Loaded with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; default true. */
   readonly privileged?: boolean;
+  /** net.core.bpf_jit_enable; default true. Without it the kernel interprets, and refuses what only its JIT can do. */
+  readonly jit?: boolean;
+  /** A kernel built with PREEMPT_RT; default false. */
+  readonly preemptRt?: boolean;
   /** Called before each instruction is simulated, with the state that it meets; for tests. */
   readonly observe?: (env: Env, insn: InsnIndex) => void;
 }

@@ -24,6 +24,11 @@ export interface Kfunc {
   readonly name: string;
 }
 
+const ID_LIMIT = 2 ** 32;
+
+/** Key of a kernel function: its BTF id, and the place of its module's BTF in fd_array (0 = the kernel itself). */
+export const kfuncKey = (id: TypeId, offset: number): number => offset * ID_LIMIT + (id >>> 0);
+
 /** What the static passes hand to the simulation: the program checked for form, its graph marked, names resolved. */
 export interface Prepared {
   readonly spec: ProgramSpec;

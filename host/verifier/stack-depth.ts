@@ -8,7 +8,7 @@ const TAIL_CALL_LIMIT = 256;
 const MAX_FRAMES = 8;
 
 function rounded(env: Env, depth: number): number {
-  if (env.legacy) return Math.ceil(Math.max(depth, 1) / 32) * 32;
+  if (env.legacy || !env.jit) return Math.ceil(Math.max(depth, 1) / 32) * 32;
   return Math.ceil(depth / 16) * 16;
 }
 

@@ -63,10 +63,9 @@ export function checkStackBounds(env: Env, regno: number, off: number, size: num
     min = Number(regs.smin(reg)) + off;
     max = Number(regs.smax(reg)) + off + size;
   }
-  let errno = min < -STACK_BYTES || min >= 0 ? Errno.EACCES : 0;
-  if (errno === 0 && max > 0) errno = Errno.EINVAL as never;
-  if (errno !== 0) {
-    if (env.legacy && errno === (Errno.EINVAL as number)) errno = Errno.EACCES;
+  const starts = min >= -STACK_BYTES && min < 0;
+  if (!starts || max > 0) {
+    const errno = starts ? Errno.EINVAL : Errno.EACCES;
     if (fixed) env.fail(errno, `invalid${use} stack R${regno} off=${off} size=${size}`);
     const range = tnumText(regs.value(reg), regs.mask(reg));
     const where = env.legacy ? '' : ` off=${off}`;
@@ -246,6 +245,12 @@ function writeVariable(env: Env, ptr: HostAddress, off: number, size: number, va
     const kind = kindAddress(frame, slot, byte & 7);
     const place = slotAddress(frame, slot);
     touchSlot(env, depth, slot);
+    if (!env.privileged && mem.bytes[kind] === SLOT_INVALID) {
+      env.fail(
+        Errno.EINVAL,
+        `uninit stack in range of var-offset write prohibited for !root; insn ${env.insn}, off: ${at}`,
+      );
+    }
     if (!env.privileged && mem.bytes[kind] !== SLOT_MISC && mem.bytes[kind] !== SLOT_ZERO) {
       env.fail(
         Errno.EINVAL,

@@ -15,7 +15,7 @@ import { VerifierError } from './verifier-error.js';
  */
 export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
   const privileged = options.privileged ?? true;
-  const prepared = prepare(spec, kernel, privileged);
+  const prepared = prepare(spec, kernel, privileged, options.jit ?? true);
   const simulated = simulate(prepared, kernel, options);
   const closing: LogRecord = { level: LOG_LEVEL1, insn: 0, text: statsText(simulated.stats) };
   try {

@@ -14,6 +14,7 @@ import {
 } from '../../host/program/program-spec.js';
 import type { KernelView, LoadedMap } from '../../host/verifier/kernel-view.js';
 import { logText } from '../../host/verifier/log.js';
+import type { VerifyOptions } from '../../host/verifier/options.js';
 import { ProgType } from '../../host/verifier/prog-type.js';
 import type { VerifiedProgram } from '../../host/verifier/verified-program.js';
 import { VerifierError } from '../../host/verifier/verifier-error.js';
@@ -86,6 +87,11 @@ export interface VerifierCase {
   /** Parts of a kernel other than the recorded one. */
   readonly kernel?: Partial<KernelView>;
   readonly unprivileged?: boolean;
+  /** The kernel's JIT; on unless told. */
+  readonly jit?: boolean;
+  readonly preemptRt?: boolean;
+  /** What is different about the kernel. */
+  readonly kernel?: Partial<KernelView>;
   /** log_level; 2 unless told. Long paths are told 1. */
   readonly logLevel?: number;
   /** Answer of Linux 6.12; absent = not asked. */
@@ -280,7 +286,13 @@ export interface Answer {
 
 export function answer(test: VerifierCase, version: KernelName, core: Core): Answer {
   const { spec, kernel } = loadCase(test, version);
-  const options = { core, logLevel: test.logLevel ?? 2, privileged: test.unprivileged !== true };
+  const options: VerifyOptions = {
+    core,
+    logLevel: test.logLevel ?? 2,
+    privileged: test.unprivileged !== true,
+    jit: test.jit ?? true,
+    preemptRt: test.preemptRt ?? false,
+  };
   try {
     return { verdict: 'ok', log: '', program: verify(spec, kernel, options) };
   } catch (error) {

@@ -23,7 +23,7 @@ const LINKAGE_GLOBAL = 1;
  *
  * @throws VerifierError with the kernel's message and error number.
  */
-export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true): Prepared {
+export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true, jit = true): Prepared {
   const count = spec.insns.length / INSN_SIZE;
   const limit = privileged ? BPF_MAXINSNS : MAX_INSNS_UNPRIVILEGED;
   if (!Number.isInteger(count)) {
@@ -34,7 +34,7 @@ export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true
     const text = `program ${spec.name}: expected 1 to ${limit} instructions, found ${count}`;
     throw new VerifierError(Errno.E2BIG, text, undefined, []);
   }
-  const pass = new Prepass(spec, kernel, privileged);
+  const pass = new Prepass(spec, kernel, privileged, jit);
   checkLoad(pass);
   if (pass.isModern) checkFuncInfo(pass);
   const exceptionCallback = findExceptionCallback(pass);

@@ -18,6 +18,8 @@ export class Prepass {
     readonly spec: ProgramSpec,
     readonly kernel: KernelView,
     readonly privileged: boolean,
+    /** The kernel has its JIT switched on. */
+    readonly jit = true,
   ) {
     this.stream = InsnStream.parse(spec.insns);
   }
@@ -34,6 +36,11 @@ export class Prepass {
   /** A line that only log_level 2 shows. */
   trace(text: string): void {
     this.log.push({ level: LOG_LEVEL2, insn: 0, text });
+  }
+
+  /** A line that precedes the one that refuses. */
+  say(text: string, insn: InsnIndex): void {
+    this.log.push({ level: LOG_LEVEL1, insn, text });
   }
 
   /** Refuses the program. An empty message is not printed. */

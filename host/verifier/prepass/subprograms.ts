@@ -7,30 +7,29 @@ import {
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
 } from '../../../assembly/isa.js';
-import { BtfKind } from '../../btf/types.js';
-import type { InsnIndex, TypeId } from '../../quantities.js';
+import type { InsnIndex } from '../../quantities.js';
 import type { Kfunc } from '../prepared.js';
 import { isPacketLoad } from '../rewrite/packet-load.js';
 import { CALL, EXIT, GOTOL, JA, LD_IMM64 } from '../rewrite/stream.js';
 import { Errno } from '../verifier-error.js';
-import { isGplCompatible } from './license.js';
+import { KernelCalls } from './kernel-calls.js';
 import type { Prepass } from './prepass.js';
 
 const MAX_SUBPROGRAMS = 256;
-const MAX_KFUNCS = 256;
 const HELPER_TAIL_CALL = 12;
 
 /** Starts of the functions, and the kernel functions that are called. */
 export interface Collected {
   readonly starts: number[];
-  readonly kfuncs: Map<TypeId, Kfunc>;
+  /** By {@link kfuncKey}. */
+  readonly kfuncs: ReadonlyMap<number, Kfunc>;
 }
 
 /** Finds functions by the calls and loads that name them, and kernel functions by their BTF ids. */
 export function collectSubprograms(pass: Prepass, exceptionCallback: InsnIndex | null): Collected {
   const { stream } = pass;
   const starts = new Set<number>([0]);
-  const kfuncs = new Map<TypeId, Kfunc>();
+  const kfuncs = new KernelCalls(pass);
   if (exceptionCallback !== null) starts.add(exceptionCallback);
   for (let at = 0; at < pass.count; at++) {
     const isCall = stream.code[at] === CALL;
@@ -43,12 +42,12 @@ export function collectSubprograms(pass: Prepass, exceptionCallback: InsnIndex |
       const text = 'loading/calling other bpf or kernel functions are allowed for CAP_BPF and CAP_SYS_ADMIN';
       pass.fail(Errno.EPERM, text, at);
     }
-    if (isKfunc) addKfunc(pass, at, kfuncs);
+    if (isKfunc) kfuncs.add(at);
     else addSubprogram(pass, at, starts);
   }
   const sorted = [...starts].sort((a, b) => a - b);
   sorted.forEach((start, index) => pass.trace(`func#${index} @${start}`));
-  return { starts: sorted, kfuncs };
+  return { starts: sorted, kfuncs: kfuncs.found };
 }
 
 function addSubprogram(pass: Prepass, at: InsnIndex, starts: Set<number>): void {
@@ -57,31 +56,6 @@ function addSubprogram(pass: Prepass, at: InsnIndex, starts: Set<number>): void 
   if (starts.has(target)) return;
   if (starts.size >= MAX_SUBPROGRAMS) pass.fail(Errno.E2BIG, 'too many subprograms', at);
   starts.add(target);
-}
-
-function addKfunc(pass: Prepass, at: InsnIndex, kfuncs: Map<TypeId, Kfunc>): void {
-  const { stream, kernel } = pass;
-  const id = stream.imm[at];
-  const offset = stream.off[at];
-  if (!isGplCompatible(pass.spec.license)) {
-    pass.fail(Errno.EINVAL, 'cannot call kernel function from non-GPL compatible program', at);
-  }
-  if (id === 0 && offset === 0) return;
-  if (offset < 0) {
-    pass.fail(Errno.EINVAL, 'negative offset disallowed for kernel module function call', at);
-  }
-  if (offset > 0) pass.fail(Errno.EPROTO, 'kfunc offset > 0 without fd_array is invalid', at);
-  if (kfuncs.has(id)) return;
-  if (kfuncs.size >= MAX_KFUNCS) pass.fail(Errno.E2BIG, 'too many different kernel function calls', at);
-  const type = id > 0 && id < kernel.btf.count ? kernel.btf.type(id) : null;
-  if (type?.kind !== BtfKind.FUNC) {
-    return pass.fail(Errno.EINVAL, `kernel btf_id ${id >>> 0} is not a function`, at);
-  }
-  if (kernel.btf.kind(type.type) !== BtfKind.FUNC_PROTO) {
-    const text = `kernel function btf_id ${id >>> 0} does not have a valid func_proto`;
-    pass.fail(Errno.EINVAL, text, at);
-  }
-  kfuncs.set(id, { id, name: type.name });
 }
 
 /** What the layout check notes about a function. */

@@ -199,16 +199,6 @@ const bytes: readonly VerifierCase[] = [
     ...both(einval('BPF_ATOMIC uses invalid atomic opcode e0')),
   },
   {
-    rule: 'kfunc offset > 0 without fd_array is invalid',
-    bytes: program(insn(0x85, 0, 2, 1, 5)),
-    ...both(['EPROTO', 'kfunc offset > 0 without fd_array is invalid']),
-  },
-  {
-    rule: 'negative offset disallowed for kernel module function call',
-    bytes: program(insn(0x85, 0, 2, -1, 5)),
-    ...both(einval('negative offset disallowed for kernel module function call')),
-  },
-  {
     rule: BIG_CALL,
     bytes: program(insn(0x85, 0, 2, 0, 1)),
     ...both(einval('kernel btf_id 1 is not a function')),
