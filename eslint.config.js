@@ -50,7 +50,7 @@ export default tseslint.config(
     rules: { 'prefer-const': 'error', 'no-var': 'error', 'no-fallthrough': 'error', eqeqeq: 'error' },
   },
   {
-    files: ['host/**/*.ts', 'cli/**/*.ts', 'bench/**/*.ts', 'tests/**/*.ts', 'scripts/**/*.ts'],
+    files: ['host', 'cli', 'bench', 'tests', 'scripts', 'web'].map((folder) => `${folder}/**/*.ts`),
     ignores: ['tests/assembly/**'],
     extends: [tseslint.configs.recommended],
     rules: {
