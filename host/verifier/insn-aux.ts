@@ -44,8 +44,10 @@ export class InsnAux {
   readonly callee = new Map<number, number>();
   /** Unprivileged pointer arithmetic: limit and state of the masking sequence. */
   readonly aluLimit = new Map<number, { readonly state: number; readonly limit: number }>();
-  /** Object size or kernel struct meta a kfunc call needs in its rewrite. */
+  /** Object size or node offset a kfunc call needs in its rewrite. */
   readonly kfuncArgument = new Map<number, bigint>();
+  /** Struct with special fields (id in the program's BTF) that a kfunc call allocates, drops, shares or links. */
+  readonly kfuncStruct = new Map<number, number>();
 
   constructor(readonly length: number) {
     this.seen = new Uint8Array(length);

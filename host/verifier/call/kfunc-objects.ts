@@ -37,6 +37,9 @@ function noteObject(env: Env, call: KfuncCall, reg: number): void {
   call.objectBtf = env.regs.get(reg, W_B);
   call.objectId = env.regs.get(reg, W_A);
   call.objectIsOwned = env.regs.get(reg, W_REF) !== 0;
+  if (call.objectBtf === 1 && structFields(env, call.objectId).length > 0) {
+    env.aux.kfuncStruct.set(env.insn, call.objectId);
+  }
 }
 
 /** The object that a drop function gives back. */
@@ -178,8 +181,7 @@ export function setNonOwning(env: Env, reg: number): void {
 export function giveToContainer(env: Env, reference: number, text: string): void {
   const { regs } = env;
   if (!surrenderReference(env, reference)) {
-    env.say(`kfunc ${text} reference has not been acquired before`);
-    env.fail(Errno.EINVAL, `kfunc ${text} conversion of owning ref to non-owning failed`);
+    env.fail(Errno.EINVAL, `kfunc ${text} reference has not been acquired before`);
   }
   forEachPlace(env, (reg) => {
     if (regs.get(reg, W_REF) !== reference) return;
@@ -217,6 +219,7 @@ export function setAllocated(env: Env, call: KfuncCall): void {
   }
   setBtfPointer(env, env.reg(0), 1, type.id, MEM_ALLOC | (percpu ? MEM_PERCPU : 0));
   env.aux.kfuncArgument.set(env.insn, BigInt(type.size));
+  if (fields.length > 0) env.aux.kfuncStruct.set(env.insn, type.id);
 }
 
 /** Result of object, list and tree functions; false when the function is none of them. */

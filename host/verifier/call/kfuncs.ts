@@ -220,6 +220,7 @@ export function simulateKfunc(env: Env, at: InsnIndex): InsnIndex {
   if (GIVES_AWAY.has(kfunc.name)) {
     giveToContainer(env, call.meta.reference, text);
     env.aux.kfuncArgument.set(at, BigInt(call.graph?.node ?? 0));
+    if (call.graph !== null) env.aux.kfuncStruct.set(at, call.graph.struct);
   }
   if (kfunc.name === 'bpf_throw') return simulateThrow(env);
   for (let i = 0; i < 6; i++) clobberReg(env, i);

@@ -15,6 +15,7 @@ import { STORAGE_GET } from '../call/storage-get.js';
 import { AttachType, ProgType } from '../prog-type.js';
 import type { RewriteEnvironment } from './environment.js';
 import { helperTarget } from './helper-target.js';
+import { PROGRAM_AUX } from './kernel-objects.js';
 import { inlineLookup, perCpuAddress } from './map-lookup.js';
 import { mapOfCall } from './map-of-call.js';
 import { type MapOperation, mapFunction } from './map-type.js';
@@ -69,7 +70,7 @@ export function rewriteHelperCall(
     const mayNotSleep = (env.spec.flags & BPF_F_SLEEPABLE) === 0 || env.aux.storageGetAtomic[origin] === 1;
     pass.movImm(5, mayNotSleep ? GFP_ATOMIC : GFP_KERNEL);
   } else if (id === Helper.TIMER_SET_CALLBACK) {
-    pass.loadImm64(3, env.kernel.symbolAddress('bpf_prog_aux'));
+    pass.loadImm64(3, PROGRAM_AUX);
   } else if (MAP_OPERATIONS.has(id)) {
     return rewriteMapCall(env, pass, at, MAP_OPERATIONS.get(id)!);
   } else if (inlineHelper(env, pass, id)) {

@@ -1,6 +1,7 @@
 import { BPF_JMP, BPF_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../../assembly/isa.js';
 import type { InsnIndex } from '../../quantities.js';
 import type { RewriteEnvironment } from './environment.js';
+import { PROGRAM_AUX, structMeta } from './kernel-objects.js';
 import { ProgType } from '../prog-type.js';
 import type { Pass } from './pass.js';
 
@@ -28,20 +29,22 @@ export function rewriteKfuncCall(env: RewriteEnvironment, pass: Pass, at: InsnIn
   const name = env.prepared.kfuncs.get(input.imm[at])?.name ?? `kfunc_${input.imm[at]}`;
   const origin = input.origin[at];
   if (CASTS.has(name)) return pass.mov(0, 1);
-  const meta = env.aux.kfuncArgument.get(origin) ?? 0n;
+  const argument = env.aux.kfuncArgument.get(origin) ?? 0n;
+  const struct = env.aux.kfuncStruct.get(origin);
+  const meta = struct === undefined ? 0n : structMeta(struct);
   if (ALLOCATIONS.has(name)) {
-    pass.loadImm64(1, meta);
-    pass.loadImm64(2, 0n);
+    pass.loadImm64(1, argument);
+    pass.loadImm64(2, meta);
   } else if (WITH_META.has(name)) {
     pass.loadImm64(2, meta);
   } else if (GRAPH_PUSHES.has(name)) {
-    pass.loadImm64(3, 0n);
-    pass.movImm(4, Number(meta));
+    pass.loadImm64(3, meta);
+    pass.movImm(4, Number(argument));
   } else if (name === 'bpf_rbtree_add_impl') {
-    pass.loadImm64(4, 0n);
-    pass.movImm(5, Number(meta));
+    pass.loadImm64(4, meta);
+    pass.movImm(5, Number(argument));
   } else if (name === 'bpf_wq_set_callback_impl') {
-    pass.loadImm64(4, env.kernel.symbolAddress('bpf_prog_aux'));
+    pass.loadImm64(4, PROGRAM_AUX);
   }
   pass.insn(BPF_JMP | BPF_CALL, 0, BPF_PSEUDO_KFUNC_CALL, input.off[at], env.immediateOf(target(env, name)));
 }

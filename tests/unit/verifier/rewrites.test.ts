@@ -1,3 +1,4 @@
+import { CTypes } from '../../support/c-types.js';
 import { MAP, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
 
 const GFP_ATOMIC = 0x820;
@@ -48,7 +49,87 @@ function storage(open: string, close: string, flag: number): VerifierCase {
   };
 }
 
+const OBJECTS = `
+  struct node { u64 data; struct bpf_list_node l; struct bpf_rb_node r; };
+  struct plain { u64 a; u32 b; };
+  struct lists { struct bpf_spin_lock lock; u32 n; struct bpf_list_head head __contains(node, l); };
+  int main(struct __sk_buff *ctx);`;
+const idOf = (struct: string): number => new CTypes(OBJECTS).id(`struct ${struct}`);
+
+/** An object of `size` bytes is made (r7), and `use` does something with it; `meta` = what describes its struct. */
+function object(
+  name: string,
+  struct: string,
+  size: number,
+  meta: string,
+  [use, rewritten]: readonly [string, string],
+): VerifierCase {
+  return {
+    rule: 'rewrite: arguments of object functions',
+    name,
+    type: 'SCHED_CLS',
+    c: OBJECTS,
+    maps: [{ type: MAP.ARRAY, value: 'struct lists' }],
+    text: `
+      r6 = map_value 0
+      r1 = typeid(struct ${struct})
+      r2 = 0
+      call kfunc bpf_obj_new_impl
+      if r0 == 0x0 goto out
+      r7 = r0
+      ${use}
+      out: r0 = 0
+      exit`,
+    want: 'ok',
+    xlated: `
+      r6 = 0x1
+      r1 = ${idOf(struct)}
+      r2 = 0
+      r1 = 0x${size.toString(16)}
+      r2 = ${meta}
+      call &bpf_obj_new_impl
+      if r0 == 0x0 goto pc+${linesIn(rewritten) + 1}
+      r7 = r0
+      ${rewritten}
+      r0 = 0
+      exit`,
+  };
+}
+
+/** Slots of a dump: addresses take two. */
+const linesIn = (text: string): number =>
+  text.trim().split('\n').length + (text.match(/ADDRESS|= 0x/g)?.length ?? 0);
+
+const drop = (meta: string): readonly [string, string] => [
+  `r1 = r7
+   r2 = 0
+   call kfunc bpf_obj_drop_impl`,
+  `r1 = r7
+   r2 = 0
+   r2 = ${meta}
+   call &bpf_obj_drop_impl`,
+];
+/** Under the lock, the node that lies `node` bytes into the object is linked. */
+const link = (node: number, rest: string): string =>
+  `r1 = r6
+   call bpf_spin_lock
+   r1 = r6
+   r1 += 8
+   r2 = r7
+   r2 += ${node}
+   ${rest}
+   r1 = r6
+   call bpf_spin_unlock`;
+const linked = (node: number, rest: string): string =>
+  link(node, rest).replaceAll('call bpf_spin', 'call &bpf_spin');
+
 const cases: readonly VerifierCase[] = [
+  object('a struct with nodes', 'node', 64, 'ADDRESS', drop('ADDRESS')),
+  object('a plain struct', 'plain', 16, '0x0', drop('0x0')),
+  object('a list', 'node', 64, 'ADDRESS', [
+    link(8, 'r3 = 0\nr4 = 0\ncall kfunc bpf_list_push_back_impl'),
+    linked(8, 'r3 = 0\nr4 = 0\nr3 = ADDRESS\nr4 = 8\ncall &bpf_list_push_back_impl'),
+  ]),
   storage('bpf_rcu_read_lock', 'bpf_rcu_read_unlock', GFP_ATOMIC),
   storage('bpf_preempt_disable', 'bpf_preempt_enable', GFP_ATOMIC),
 ];
