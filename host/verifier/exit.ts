@@ -79,6 +79,12 @@ function hookReturnsVoid(env: Env): boolean {
   return proto.kind === BtfKind.FUNC_PROTO && proto.type === 0;
 }
 
+/** A program on a cgroup's list for a hook without a result has none to change. */
+export function isVoidCgroupHook(env: Env): boolean {
+  const { type, expectedAttachType } = env.program.spec;
+  return type === LSM && expectedAttachType === ATTACH_LSM_CGROUP && hookReturnsVoid(env);
+}
+
 /** The member that a struct_ops program implements gives no result. */
 function memberReturnsVoid(env: Env): boolean {
   return kernelTarget(env.program.spec, env.kernel)?.proto?.type === 0;
@@ -162,8 +168,7 @@ export function checkReturn(env: Env, regno = 0): void {
   }
   if (!env.legacy) markPrecise(env, regno);
   if (withinRange(env, reg, range.min, range.max, 'low' in range && range.low === true)) return;
-  const isVoidHook = !isAsync && spec.type === LSM && spec.expectedAttachType === ATTACH_LSM_CGROUP;
-  const note = isVoidHook && hookReturnsVoid(env) ? VOID_HOOK_NOTE : '';
+  const note = !isAsync && isVoidCgroupHook(env) ? VOID_HOOK_NOTE : '';
   failRange(env, reg, range.min, range.max, when, regno, note);
 }
 

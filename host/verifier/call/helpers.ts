@@ -7,6 +7,7 @@ import type { Env } from '../env.js';
 import { NONE, POISON } from '../insn-aux.js';
 import { clobberReg } from '../liveness.js';
 import { typeName } from '../log-text.js';
+import { isVoidCgroupHook } from '../exit.js';
 import { mapFields } from '../map-fields.js';
 import { accessMemory } from '../memory-access.js';
 import { markPrecise } from '../precision.js';
@@ -18,7 +19,8 @@ import { type CallMeta, checkArgument, newMeta } from './arguments.js';
 import { type CallbackKind, simulateCallback } from './callbacks.js';
 import { isPacketDynptr } from './dynptr-arguments.js';
 import { fieldsAt, inTreeCallback, isGraphKfunc } from './kfunc-objects.js';
-import { mapFits } from './map-compatibility.js';
+import { checkSnprintf } from './format-string.js';
+import { mapFits, refusesSockmapChange } from './map-compatibility.js';
 import { checkFuncIp, isPermitted } from './permission.js';
 import { helperSymbol } from './program-helpers.js';
 import { type Prototype, helperName, isHelperId, prototypeOf } from './prototypes.js';
@@ -29,6 +31,8 @@ const SPIN_LOCK = 93;
 const SPIN_UNLOCK = 94;
 const SMP_PROCESSOR_ID = 8;
 const GET_LOCAL_STORAGE = 81;
+const SNPRINTF = 165;
+const SET_RETVAL = 187;
 const KPTR_XCHG = 194;
 const DYNPTR_FROM_MEM = 197;
 const DYNPTR_DATA = 203;
@@ -244,8 +248,13 @@ function setPercpuResult(env: Env, meta: CallMeta): void {
     setBtfPointer(env, reg, 0, id, 0);
     return;
   }
+  const size = btf.sizeOf(id);
+  if (size === 0) {
+    const text = `unable to resolve the size of type '${btf.type(id).name}': -${Errno.EINVAL}`;
+    env.fail(Errno.EINVAL, text);
+  }
   regs.setPointer(reg, RegType.MEM | TypeFlag.MEM_RDONLY);
-  regs.set(reg, W_A, btf.sizeOf(id));
+  regs.set(reg, W_A, size);
 }
 
 function setResult(env: Env, proto: Prototype, meta: CallMeta): void {
@@ -359,6 +368,10 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
   if (id === GET_LOCAL_STORAGE && !regs.isZero(env.reg(2))) {
     env.fail(Errno.EINVAL, "get_local_storage() doesn't support non-zero flags");
   }
+  if (id === SET_RETVAL && isVoidCgroupHook(env)) {
+    env.fail(Errno.EINVAL, "BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!");
+  }
+  if (id === SNPRINTF) checkSnprintf(env);
   const frame = env.frame;
   const next = callBack(env, at, id, meta);
   const inner = env.frame;
@@ -371,7 +384,9 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
   refineResult(env, id, meta);
   if (meta.map >= 0) {
     const { type } = env.maps[meta.map].spec;
-    if (!mapFits(type, id, env.program.spec.type)) {
+    const programType = env.program.spec.type;
+    if (!mapFits(type, id, programType)) {
+      if (refusesSockmapChange(type, id, programType)) env.say('cannot update sockmap in this context');
       env.fail(Errno.EINVAL, `cannot pass map_type ${type} into func ${text}`);
     }
   }
