@@ -19,6 +19,9 @@ const PACKET_POINTERS: readonly Range[] = [word(Skb.DATA), word(Skb.DATA_END), w
 interface SkbRules {
   readonly refused: readonly Range[];
   readonly writable: readonly Range[];
+  /** Without CAP_BPF not to be touched, not to be stored. */
+  readonly guarded?: readonly Range[];
+  readonly guardedStores?: readonly Range[];
   /** May read tstamp_type, 1 byte. */
   readonly timestampType?: boolean;
 }
@@ -52,6 +55,8 @@ const RULES: Readonly<Record<number, SkbRules>> = {
   [ProgType.CGROUP_SKB]: {
     refused: [word(Skb.TC_CLASSID), word(Skb.DATA_META), word(Skb.WIRE_LEN)],
     writable: [word(Skb.MARK), word(Skb.PRIORITY), CB, TSTAMP],
+    guarded: [word(Skb.DATA), word(Skb.DATA_END)],
+    guardedStores: [TSTAMP],
   },
   [ProgType.LWT_IN]: LWT,
   [ProgType.LWT_OUT]: LWT,
@@ -73,11 +78,17 @@ const RULES: Readonly<Record<number, SkbRules>> = {
 const isIn = (offset: number, [start, end]: Range): boolean => offset >= start && offset < end;
 
 /** struct __sk_buff, as the program type may use it. */
-export function accessSkb(programType: number, access: ContextAccess): ContextField | null {
+export function accessSkb(
+  programType: number,
+  access: ContextAccess,
+  privileged: boolean,
+): ContextField | null {
   const { offset, isWrite } = access;
   const rules = RULES[programType];
   if (rules.refused.some((range) => isIn(offset, range))) return null;
   if (isWrite && !rules.writable.some((range) => isIn(offset, range))) return null;
+  const guarded = isWrite ? rules.guardedStores : rules.guarded;
+  if (!privileged && guarded?.some((range) => isIn(offset, range)) === true) return null;
   if (offset === Skb.TSTAMP_TYPE && rules.timestampType === true) {
     return !isWrite && access.size === 1 ? scalar(1) : null;
   }

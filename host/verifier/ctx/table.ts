@@ -40,8 +40,8 @@ const STRUCTURES: Readonly<Record<number, FieldTable>> = {
   [ProgType.LIRC_MODE2]: { size: 4, fields: [{ offset: 0, size: 4 }] },
 };
 
-/** Makes the judge of context accesses for a program's type. */
-export function contextTable(spec: ProgramSpec, kernel: KernelView): ContextTable {
+/** Makes the judge of context accesses for a program's type; `privileged` = loaded with CAP_BPF. */
+export function contextTable(spec: ProgramSpec, kernel: KernelView, privileged = true): ContextTable {
   switch (spec.type) {
     case ProgType.SOCKET_FILTER:
     case ProgType.SCHED_CLS:
@@ -52,7 +52,7 @@ export function contextTable(spec: ProgramSpec, kernel: KernelView): ContextTabl
     case ProgType.LWT_XMIT:
     case ProgType.LWT_SEG6LOCAL:
     case ProgType.SK_SKB:
-      return (access) => accessSkb(spec.type, access);
+      return (access) => accessSkb(spec.type, access, privileged);
     case ProgType.FLOW_DISSECTOR:
       return accessFlowDissector;
     case ProgType.XDP:

@@ -56,7 +56,7 @@ export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true
     mapOf: resolved.mapOf,
     imm64: resolved.imm64,
     kernelSymbols: resolved.kernelSymbols,
-    contextTable: contextTable(spec, kernel),
+    contextTable: contextTable(spec, kernel, pass.privileged),
     kfuncs,
     log: pass.log,
   };
