@@ -126,15 +126,11 @@ const withOffset = (base: Linear, off: number): Linear => ({
   most: base.most + Math.max(off, 0),
 });
 
+/** The register itself stays near the frame too, so that its low half and the offset do not run over 2^32. */
 function isInFrame({ terms, least, most }: Linear, { off, widthLog }: Insn): boolean {
   const onStack = terms.length === 1 && terms[0].register === I.BPF_REG_FP && terms[0].factor === 1;
-  return (
-    onStack &&
-    least >= -STACK_REACH &&
-    most <= 0 &&
-    least + off >= -STACK_REACH &&
-    most + off + (1 << widthLog) <= 0
-  );
+  const isNear = least >= -STACK_REACH && most <= STACK_REACH;
+  return onStack && isNear && least + off >= -STACK_REACH && most + off + (1 << widthLog) <= 0;
 }
 
 function covers(group: Linear, { terms, least, most }: Linear): boolean {
