@@ -88,17 +88,28 @@ function accessContext(env: Env, regno: number, access: Access): void {
   }
 }
 
-function accessBuffer(env: Env, regno: number, access: Access, name: string): void {
+/** Buffers of tracepoints and iterators: their length is known when the program is attached. */
+export function checkBuffer(env: Env, regno: number, off: number, size: number): void {
   const { regs } = env;
   const reg = env.reg(regno);
-  const off = access.off + regs.off(reg);
-  if (off < 0) {
-    env.fail(Errno.EACCES, `R${regno} invalid ${name} buffer access: off=${off}, size=${access.size}`);
-  }
+  const type = regs.type(reg);
+  const isReadOnly = hasFlag(type, TypeFlag.MEM_RDONLY);
+  const kind = isReadOnly ? 'rdonly' : 'rdwr';
+  const name = baseType(type) === RegType.TP_BUFFER ? 'tracepoint' : kind;
+  if (off < 0) env.fail(Errno.EACCES, `R${regno} invalid ${name} buffer access: off=${off}, size=${size}`);
   if (!regs.isConst(reg) || regs.value(reg) !== 0n) {
     const range = tnumText(regs.value(reg), regs.mask(reg));
     env.fail(Errno.EACCES, `R${regno} invalid variable buffer offset: off=${off}, var_off=${range}`);
   }
+}
+
+function accessBuffer(env: Env, regno: number, access: Access): void {
+  const { regs } = env;
+  const type = regs.type(env.reg(regno));
+  if (access.isWrite && baseType(type) === RegType.BUF && hasFlag(type, TypeFlag.MEM_RDONLY)) {
+    env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type)}`);
+  }
+  checkBuffer(env, regno, access.off + regs.off(env.reg(regno)), access.size);
   if (!access.isWrite && access.value >= 0) regs.setUnknown(env.reg(access.value));
 }
 
@@ -133,6 +144,15 @@ function accessMem(env: Env, regno: number, access: Access): void {
   checkLeak(env, access, 'mem');
   checkRegion(env, regno, access.off + regs.off(reg), access.size, regs.get(reg, W_A), false);
   if (access.value >= 0 && !access.isWrite) regs.setUnknown(env.reg(access.value));
+}
+
+function accessFlowKeys(env: Env, regno: number, access: Access): void {
+  checkLeak(env, access, 'flow keys');
+  const off = access.off + env.regs.off(env.reg(regno));
+  if (off < 0 || off + access.size > FLOW_KEYS_SIZE) {
+    env.fail(Errno.EACCES, `invalid access to flow keys off=${off} size=${access.size}`);
+  }
+  if (!access.isWrite && access.value >= 0) env.regs.setUnknown(env.reg(access.value));
 }
 
 /** Loads narrower than 8 bytes: the rest of the register is zero or the sign. */
@@ -184,11 +204,7 @@ export function accessMemory(env: Env, regno: number, access: Access, strictOnce
       accessPacket(env, regno, access);
       break;
     case RegType.FLOW_KEYS:
-      checkLeak(env, access, 'flow keys');
-      if (access.size <= 0 || access.off < 0 || access.off + access.size > FLOW_KEYS_SIZE) {
-        env.fail(Errno.EACCES, `invalid access to flow keys off=${access.off} size=${access.size}`);
-      }
-      if (!access.isWrite && access.value >= 0) regs.setUnknown(env.reg(access.value));
+      accessFlowKeys(env, regno, access);
       break;
     case RegType.SOCKET:
     case RegType.SOCK_COMMON:
@@ -197,13 +213,8 @@ export function accessMemory(env: Env, regno: number, access: Access, strictOnce
       accessSocket(env, regno, access);
       break;
     case RegType.TP_BUFFER:
-      accessBuffer(env, regno, access, 'tracepoint');
-      break;
     case RegType.BUF:
-      if (access.isWrite && hasFlag(type, TypeFlag.MEM_RDONLY)) {
-        env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type)}`);
-      }
-      accessBuffer(env, regno, access, hasFlag(type, TypeFlag.MEM_RDONLY) ? 'rdonly' : 'rdwr');
+      accessBuffer(env, regno, access);
       break;
     case RegType.BTF_ID:
       accessBtfPointer(env, regno, access.off + regs.off(reg), access.size, access.isWrite, access.value);

@@ -56,6 +56,10 @@ export function accessMapPointer(env: Env, regno: number, access: Access): void 
     const { type } = env.maps[regs.get(reg, W_A)].spec;
     env.fail(Errno.ENOTSUPP, `map_ptr access not supported for map type ${type}`);
   }
+  if (!env.privileged) {
+    const what = env.legacy ? struct : `'struct ${struct}'`;
+    env.fail(Errno.EPERM, `${what} access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN`);
+  }
   if (off < 0) env.fail(Errno.EACCES, `R${regno} is ${struct} invalid negative access: off=${off}`);
   if (access.isWrite) env.fail(Errno.EACCES, `only read from ${struct} is supported`);
   const found = walkStruct(btf, id, off, access.size, { legacy: env.legacy, untrusted: false });

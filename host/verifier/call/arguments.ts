@@ -14,7 +14,7 @@ import { Errno } from '../verifier-error.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
 import { fieldsAt } from './kfunc-objects.js';
 import { checkHelperMemory, checkSizedMemory } from './memory-arguments.js';
-import type { Argument, Prototype } from './prototypes.js';
+import { type Argument, type Prototype, helperName } from './prototypes.js';
 
 /** What the arguments of a call turned out to be. */
 export interface CallMeta {
@@ -136,20 +136,25 @@ function checkType(env: Env, proto: Prototype, index: number, arg: Argument, met
   let type = real;
   if (MEMORY_KINDS.has(arg.kind) && !isWritten(proto, index, arg.kind)) type &= ~MEM_RDONLY;
   if (arg.nullable || arg.kind === 'STACK0') type &= ~MAYBE_NULL;
-  if (arg.kind === 'BTF' && hasFlag(type, MAYBE_NULL)) type &= ~MAYBE_NULL;
   if (meta.kptr !== null && hasFlag(type, MEM_ALLOC)) type &= ~(MEM_ALLOC | MEM_PERCPU);
   if (!accepted.includes(type)) {
     const known = accepted.filter((one) => !env.legacy || !hasFlag(one, PTR_TRUSTED | MEM_RCU | MEM_ALLOC));
     const names = known.map((one) => typeName(one)).join(', ');
     env.fail(Errno.EACCES, `R${regno} type=${typeName(real)} expected=${names}`);
   }
+  if (baseType(type) !== RegType.BTF_ID) return;
+  if (MEMORY_KINDS.has(arg.kind) && isWritten(proto, index, arg.kind)) {
+    const name = helperName(proto.id);
+    env.fail(Errno.EACCES, `${name}() may write into memory pointed by R${regno} type=${typeName(real)}`);
+  }
+  if (!env.legacy && mayBeNull(real) && (!arg.nullable || arg.release)) {
+    env.fail(Errno.EACCES, `Possibly NULL pointer passed to helper arg${regno}`);
+  }
   if (meta.kptr !== null) {
     if (!kptrFits(env, regno, meta.kptr)) env.refuse(Errno.EACCES);
     return;
   }
-  if (baseType(type) === RegType.BTF_ID && (arg.kind === 'BTF' || arg.kind === 'SOCK_COMMON/BTF')) {
-    checkStruct(env, index, arg, real);
-  }
+  if (arg.kind === 'BTF' || arg.kind === 'SOCK_COMMON/BTF') checkStruct(env, index, arg);
 }
 
 /** The type of an argument of a function of the program, judged as a helper's would be. */
@@ -157,13 +162,10 @@ export function checkArgumentType(env: Env, index: number, arg: Argument): void 
   checkType(env, { id: 0 } as Prototype, index, arg, newMeta());
 }
 
-function checkStruct(env: Env, index: number, arg: Argument, type: number): void {
+function checkStruct(env: Env, index: number, arg: Argument): void {
   const { regs } = env;
   const regno = index + 1;
   const reg = env.reg(regno);
-  if (mayBeNull(type) && (!arg.nullable || arg.release)) {
-    env.fail(Errno.EACCES, `Possibly NULL pointer passed to helper arg${regno}`);
-  }
   const wanted = arg.kind === 'BTF' ? arg.of : 'sock_common';
   if (wanted === '*') return;
   const { btf } = env.kernel;
@@ -229,53 +231,72 @@ function checkPacketArgument(env: Env, proto: Prototype, type: number): void {
   }
 }
 
+const MAP_RDONLY_PROG = 1 << 7;
+const ARRAY = 2;
+
 /** A string that cannot change: in a frozen map that programs only read. */
 export function checkConstantString(env: Env, regno: number): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const map = env.maps[regs.get(reg, W_A)];
-  if (map.constant === undefined) env.fail(Errno.EACCES, `R${regno} does not point to a readonly map'`);
+  const { type, flags, frozen, valueSize, maxEntries } = map.spec;
+  if ((flags & MAP_RDONLY_PROG) === 0 || frozen !== true) {
+    env.fail(Errno.EACCES, `R${regno} does not point to a readonly map'`);
+  }
   if (!regs.isConst(reg)) env.fail(Errno.EACCES, `R${regno} is not a constant address'`);
+  if (type !== ARRAY) env.fail(Errno.EACCES, 'no direct value access support for this map type');
   const at = regs.off(reg) + regs.valueNumber(reg);
-  checkHelperMemory(env, regno, map.spec.valueSize - at, false, false, null);
-  if (map.constant.indexOf(0, at) < 0) env.fail(Errno.EINVAL, 'string is not zero-terminated');
+  checkHelperMemory(env, regno, valueSize - at, false, false, null);
+  if (maxEntries !== 1) env.fail(Errno.ENOTSUPP, 'direct value access on string failed');
+  if (!(map.constant?.includes(0, at) ?? false)) env.fail(Errno.EINVAL, 'string is not zero-terminated');
 }
 
-/** The address of a timer or workqueue inside a map value. */
-export function checkFieldAddress(env: Env, regno: number, kind: 'bpf_timer' | 'bpf_wq'): void {
+/** The address of a timer inside a map value. */
+function checkTimerAddress(env: Env, regno: number): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const map = env.maps[regs.get(reg, W_A)];
   const { name, valueType } = map.spec;
   if (!regs.isConst(reg)) {
-    env.fail(
-      Errno.EINVAL,
-      `R${regno} doesn't have constant offset. ${kind} has to be at the constant offset`,
-    );
+    const text = `R${regno} doesn't have constant offset. bpf_timer has to be at the constant offset`;
+    env.fail(Errno.EINVAL, text);
   }
   if (valueType === undefined || valueType === 0) {
-    env.fail(Errno.EINVAL, `map '${name}' has to have BTF in order to use ${kind}`);
+    env.fail(Errno.EINVAL, `map '${name}' has to have BTF in order to use bpf_timer`);
   }
-  const field = mapFields(env, map).find((one) => one.kind === kind);
+  const field = mapFields(env, map).find((one) => one.kind === 'bpf_timer');
   if (field === undefined) {
-    const text = env.legacy ? `doesn't have 'struct ${kind}'` : `has no valid ${kind}`;
+    const text = env.legacy ? "doesn't have 'struct bpf_timer'" : 'has no valid bpf_timer';
     env.fail(Errno.EINVAL, `map '${name}' ${text}`);
   }
   const off = regs.off(reg) + regs.valueNumber(reg);
-  if (off === field.offset) return;
-  const tail = env.legacy ? '' : ` that is at ${field.offset}`;
-  env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct ${kind}'${tail}`);
+  if (off !== field.offset) {
+    const tail = env.legacy ? '' : ` that is at ${field.offset}`;
+    env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_timer'${tail}`);
+  }
+  if (env.preemptRt) env.fail(Errno.EOPNOTSUPP, 'bpf_timer cannot be used for PREEMPT_RT.');
+}
+
+/** The address of a workqueue inside a map value; a value without one has it at -EINVAL. */
+export function checkWorkqueueAddress(env: Env, regno: number): void {
+  const { regs } = env;
+  const reg = env.reg(regno);
+  const field = mapFields(env, env.maps[regs.get(reg, W_A)]).find((one) => one.kind === 'bpf_wq');
+  const place = field?.offset ?? -Errno.EINVAL;
+  const off = BigInt(regs.off(reg)) + BigInt.asIntN(64, regs.value(reg));
+  if (off === BigInt(place)) return;
+  env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_wq' that is at ${place}`);
 }
 
 function checkKptrSlot(env: Env, regno: number, meta: CallMeta): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const map = baseType(regs.type(reg)) === RegType.MAP_VALUE ? env.maps[regs.get(reg, W_A)] : null;
-  if (!regs.isConst(reg)) {
-    env.fail(Errno.EINVAL, `R${regno} doesn't have constant offset. kptr has to be at the constant offset`);
-  }
   if (map !== null && (map.spec.valueType === undefined || map.spec.valueType === 0)) {
     env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_kptr_xchg`);
+  }
+  if (!regs.isConst(reg)) {
+    env.fail(Errno.EINVAL, `R${regno} doesn't have constant offset. kptr has to be at the constant offset`);
   }
   const fields = fieldsAt(env, reg).filter((one) => one.kind.includes('kptr'));
   if (fields.length === 0) {
@@ -316,10 +337,22 @@ function checkMapSized(env: Env, regno: number, kind: string, arg: Argument, met
   checkHelperMemory(env, regno, spec.valueSize, written, false, written ? meta.raw : null);
 }
 
+const SOCKMAPS = new Set([15, 18]);
+
+/** Values of sockmaps are sockets. */
+function valueArgument(env: Env, arg: Argument, meta: CallMeta): Argument {
+  if (meta.map < 0) env.fail(Errno.EACCES, 'invalid map_ptr to access map->type');
+  if (!SOCKMAPS.has(env.maps[meta.map].spec.type)) return arg;
+  if (arg.kind !== 'VALUE' || arg.nullable) {
+    env.fail(Errno.EINVAL, 'invalid arg_type for sockmap/sockhash');
+  }
+  return { ...arg, kind: 'SOCK_COMMON/BTF' };
+}
+
 /** Checks argument `index` of a helper call. */
 export function checkArgument(env: Env, proto: Prototype, index: number, meta: CallMeta): void {
   const { regs } = env;
-  const arg = proto.args[index];
+  let arg = proto.args[index];
   const regno = index + 1;
   const reg = readReg(env, regno);
   const type = regs.type(reg);
@@ -330,6 +363,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
     return;
   }
   checkPacketArgument(env, proto, type);
+  if (arg.kind === 'VALUE' || arg.kind === 'UNINIT_VALUE') arg = valueArgument(env, arg, meta);
   const isNull = regs.isZero(reg) && (arg.nullable || arg.kind === 'STACK0');
   if (!isNull) {
     checkType(env, proto, index, arg, meta);
@@ -376,7 +410,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
       checkConstantString(env, regno);
       return;
     case 'TIMER':
-      checkFieldAddress(env, regno, 'bpf_timer');
+      checkTimerAddress(env, regno);
       noteMap(env, regno, meta);
       return;
     case 'SPIN_LOCK':

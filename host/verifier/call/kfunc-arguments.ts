@@ -10,7 +10,7 @@ import { markPrecise } from '../precision.js';
 import { W_A, W_B, W_C, W_REF, mayBeNull } from '../registers.js';
 import { RegType, TypeFlag, baseType } from '../reg-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
-import { checkConstantString, checkFieldAddress, checkOffset } from './arguments.js';
+import { checkConstantString, checkWorkqueueAddress, checkOffset } from './arguments.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
 import { contextStructs } from './function-arguments.js';
 import { type IterAction, checkIterator, noteIterator } from './iterators.js';
@@ -134,7 +134,7 @@ function checkMarked(env: Env, call: KfuncCall, index: number, struct: string, m
     if (regs.type(reg) !== RegType.MAP_VALUE) {
       env.fail(Errno.EINVAL, `arg#${index} doesn't point to a map value`);
     }
-    checkFieldAddress(env, regno, 'bpf_wq');
+    checkWorkqueueAddress(env, regno);
     call.meta.map = regs.get(reg, W_A);
     call.meta.mapUid = regs.get(reg, W_C);
   } else {

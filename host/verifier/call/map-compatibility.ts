@@ -50,8 +50,8 @@ const TYPE_TAKES: Record<number, readonly number[]> = {
   17: [51, LOOKUP],
   12: [LOOKUP],
   13: [LOOKUP],
-  15: [52, 53, DELETE, 60, 82, LOOKUP],
-  18: [72, 70, DELETE, 71, 82, LOOKUP],
+  15: [52, 53, 60, 82, LOOKUP],
+  18: [72, 70, 71, 82, LOOKUP],
   19: [81],
   21: [81],
   20: [82],
@@ -66,15 +66,25 @@ const TYPE_TAKES: Record<number, readonly number[]> = {
   32: [210, 211],
 };
 
+const SOCKMAPS = new Set([15, 18]);
 /** Programs that may change sockmaps directly. */
 const SOCKMAP_UPDATERS = new Set([1, 3, 4, 6, 21, 22, 30, 14, 16]);
+const SOCK_OPS = 13;
 
-/** Whether the helper may be given a map of this type; `update` of sockmaps depends on the program type. */
+/** Whether a call changes a sockmap from a program that may not. */
+export function refusesSockmapChange(mapType: number, helper: number, programType: number): boolean {
+  if (!SOCKMAPS.has(mapType) || (helper !== UPDATE && helper !== DELETE)) return false;
+  // Programs that see sockets come and go take them out; they put them in by helpers of their own.
+  if (helper === DELETE && programType === SOCK_OPS) return false;
+  return !SOCKMAP_UPDATERS.has(programType);
+}
+
+/** Whether the helper may be given a map of this type; changes of sockmaps depend on the program type. */
 export function mapFits(mapType: number, helper: number, programType: number): boolean {
   const needs = HELPER_NEEDS[helper];
   if (needs !== undefined && !needs.includes(mapType)) return false;
   const takes = TYPE_TAKES[mapType];
   if (takes === undefined || takes.includes(helper)) return true;
-  const sockmap = mapType === 15 || mapType === 18;
-  return sockmap && helper === UPDATE && SOCKMAP_UPDATERS.has(programType);
+  const isChange = SOCKMAPS.has(mapType) && (helper === UPDATE || helper === DELETE);
+  return isChange && !refusesSockmapChange(mapType, helper, programType);
 }

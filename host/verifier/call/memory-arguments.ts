@@ -3,7 +3,7 @@ import type { Env } from '../env.js';
 import { typeName } from '../log-text.js';
 import { mapFields } from '../map-fields.js';
 import { checkMapRights, checkPacket, checkRegion } from '../memory-region.js';
-import { accessMemory } from '../memory-access.js';
+import { accessMemory, checkBuffer } from '../memory-access.js';
 import { markPrecise } from '../precision.js';
 import { W_A } from '../registers.js';
 import { RegType, TypeFlag, baseType, hasFlag } from '../reg-type.js';
@@ -62,6 +62,7 @@ export function checkHelperMemory(
       return;
     case RegType.BUF:
       if (hasFlag(type, TypeFlag.MEM_RDONLY) && isWrite) refuse();
+      checkBuffer(env, regno, off, size);
       return;
     case RegType.STACK:
       checkStackInitialized(env, regno, off, size, zeroOk, StackUse.HELPER, raw);
