@@ -1,5 +1,6 @@
 import {
   CPU_AX,
+  CPU_BP,
   CPU_CX,
   CPU_DI,
   CPU_DX,
@@ -57,6 +58,14 @@ export class Cpu {
 
   get ip(): GuestAddress {
     return this.#word(CPU_IP);
+  }
+
+  set ip(value: GuestAddress) {
+    this.#setWord(CPU_IP, value);
+  }
+
+  get rbp(): GuestAddress {
+    return this.#word(CPU_BP);
   }
 
   get rax(): bigint {

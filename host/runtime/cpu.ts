@@ -5,7 +5,14 @@ import { FaultLog } from '../core/fault-log.js';
 import { LimitError, UsageError } from '../errors.js';
 import { type GuestMemory, PAGE_SIZE, RIGHT_GATE } from '../mm/guest-memory.js';
 import type { ByteOffset, GuestAddress } from '../quantities.js';
-import { ProgramUnwind, type EngineRun, type GateHandler, type RawFault, type RawOops } from './engine.js';
+import {
+  ProgramThrow,
+  ProgramUnwind,
+  type EngineRun,
+  type GateHandler,
+  type RawFault,
+  type RawOops,
+} from './engine.js';
 
 export interface X86Options {
   /** Bytes of kernel stack, rounded up to pages; an unmapped page lies below and above it. */
@@ -18,6 +25,8 @@ export interface X86RunOptions {
   readonly gate: GateHandler;
   /** x86 instructions; LIMIT_STEPS is thrown past them. */
   readonly maxSteps?: bigint;
+  /** Entry of the exception callback of the program whose text holds an address; null when it has none. */
+  readonly exceptionCallback?: (ip: GuestAddress) => GuestAddress | null;
   /** Base of the gs segment: the per-CPU area of the CPU that runs. */
   readonly gsBase?: GuestAddress;
   /** Initial rsp, 16-byte aligned; the engine's own stack when absent. */
@@ -49,6 +58,7 @@ interface Running {
 /** Runs JIT images on the emulated x86-64 CPU, faults delivered and repaired through the exception tables. */
 export class X86Engine {
   readonly #cpu: Cpu;
+  readonly #memory: GuestMemory;
   readonly #log: FaultLog;
   readonly #stackTop: GuestAddress;
   /** Where the engine's own stack begins; the page below is unmapped. */
@@ -59,6 +69,7 @@ export class X86Engine {
 
   constructor(core: Core, memory: GuestMemory, options: X86Options = {}) {
     this.#cpu = new Cpu(core);
+    this.#memory = memory;
     this.#cpu.setSmap(options.smap ?? false);
     this.#log = new FaultLog(core);
     const size = Math.ceil((options.stackSize ?? DEFAULT_STACK) / PAGE_SIZE) * PAGE_SIZE;
@@ -90,7 +101,7 @@ export class X86Engine {
     let r0 = 0n;
     let oops: RawOops | null = null;
     try {
-      r0 = this.#enter(entry, args, running);
+      r0 = this.#enterCatching(entry, args, running);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
       else if (thrown instanceof OopsSignal) oops = thrown.oops;
@@ -131,6 +142,34 @@ export class X86Engine {
 
   removeGuards(image: GuestAddress, offsets: readonly ByteOffset[]): void {
     if (offsets.length > 0) this.#cpu.removeGuards(image, offsets);
+  }
+
+  /** As #enter; an exception goes on in the exception callback, on the frame of the main program. */
+  #enterCatching(entry: GuestAddress, args: readonly bigint[], running: Running): bigint {
+    try {
+      return this.#enter(entry, args, running);
+    } catch (thrown) {
+      if (!(thrown instanceof ProgramThrow)) throw thrown;
+      const cpu = this.#cpu;
+      const callback = running.options.exceptionCallback?.(this.#memory.readUint(cpu.rsp, 8));
+      if (callback === null || callback === undefined) throw new ProgramUnwind(thrown.cookie);
+      const { sp, bp } = this.#mainFrame();
+      cpu.setArguments([thrown.cookie, sp, bp]);
+      cpu.ip = callback;
+      return this.#drive(running);
+    }
+  }
+
+  /** rsp and rbp of the main program at the call that led to the gate where the CPU stands. */
+  #mainFrame(): { sp: GuestAddress; bp: GuestAddress } {
+    const read = (address: GuestAddress): bigint => this.#memory.readUint(address, 8);
+    let sp = this.#cpu.rsp + 8n;
+    let bp = this.#cpu.rbp;
+    while (read(bp + 8n) !== this.#returnGate) {
+      sp = bp + 16n;
+      bp = read(bp);
+    }
+    return { sp, bp };
   }
 
   #enter(entry: GuestAddress, args: readonly bigint[], running: Running): bigint {

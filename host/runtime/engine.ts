@@ -11,6 +11,11 @@ export class ProgramUnwind {
   constructor(readonly r0: bigint) {}
 }
 
+/** Thrown by a gate handler: bpf_throw. The exception callback of the program that runs ends the run. */
+export class ProgramThrow {
+  constructor(readonly cookie: bigint) {}
+}
+
 /** One repaired fault as an engine logs it, before it is resolved to a program and an instruction. */
 export interface RawFault {
   readonly kind: 'pf' | 'gp' | 'guard';

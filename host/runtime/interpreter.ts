@@ -5,7 +5,14 @@ import { type FaultlineError, LimitError, UsageError } from '../errors.js';
 import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress, InsnIndex } from '../quantities.js';
-import { ProgramUnwind, type EngineRun, type GateHandler, type RawFault, type RawOops } from './engine.js';
+import {
+  ProgramThrow,
+  ProgramUnwind,
+  type EngineRun,
+  type GateHandler,
+  type RawFault,
+  type RawOops,
+} from './engine.js';
 
 /** What the interpreter loads: a VerifiedProgram. */
 export interface InterpSource {
@@ -27,6 +34,10 @@ export interface InterpRunOptions {
   readonly gate: GateHandler;
   /** Program at the bpf_prog address a prog array holds; null makes the tail call fail. */
   readonly tailCall?: (progAddress: GuestAddress) => InterpProgram | null;
+  /** The exception callback of a program, by its handle; null when it has none. */
+  readonly exceptionCallback?: (
+    program: number,
+  ) => { readonly program: InterpProgram; readonly func: number } | null;
   /** Index of the function to run, the main one when absent. */
   readonly func?: number;
   /** LIMIT_STEPS is thrown past it. */
@@ -133,7 +144,7 @@ export class InterpEngine {
       if (!interp.enter(program.code, options.func ?? 0)) throw this.#stackOverflow();
       interp.clearRegisters();
       interp.setArguments(args);
-      r0 = this.#drive(running);
+      r0 = this.#driveCatching(running, depth);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
       else if (thrown instanceof OopsSignal) oops = thrown.oops;
@@ -172,6 +183,22 @@ export class InterpEngine {
     const program = { handle, code, addresses };
     addresses.forEach((address, index) => this.#byAddress.set(address, { program, index }));
     return program;
+  }
+
+  /** As #drive; an exception goes on in the exception callback, in place of everything above `depth`. */
+  #driveCatching(running: Running, depth: number): bigint {
+    const interp = this.#interp;
+    try {
+      return this.#drive(running);
+    } catch (thrown) {
+      if (!(thrown instanceof ProgramThrow)) throw thrown;
+      const callback = running.options.exceptionCallback?.(interp.place.program);
+      if (!callback) throw new ProgramUnwind(thrown.cookie);
+      interp.unwind(depth);
+      if (!interp.enter(callback.program.code, callback.func)) throw this.#stackOverflow();
+      interp.setArguments([thrown.cookie]);
+      return this.#drive(running);
+    }
   }
 
   /** Runs until the innermost function that the host entered returns. */

@@ -1,6 +1,5 @@
 import type { Btf } from '../btf/btf.js';
 import type { Core } from '../core/core.js';
-import { UsageError } from '../errors.js';
 import type { Helper, RunScope } from '../helpers/helper.js';
 import { jiffiesAt } from '../helpers/clock.js';
 import { FixedImages } from '../jit/fixed-images.js';
@@ -9,9 +8,7 @@ import { PackImages } from '../jit/pack-images.js';
 import { PageImages } from '../jit/page-images.js';
 import { seededRandom } from '../jit/random.js';
 import { type KsymHit, KsymTable } from '../kallsyms/ksym-table.js';
-import type { BpfMap, MapEnvironment } from '../maps/bpf-map.js';
-import { createMap } from '../maps/create-map.js';
-import { ArenaMap } from '../maps/arena-map.js';
+import type { BpfMap } from '../maps/bpf-map.js';
 import { mapLayout } from '../maps/map-layout.js';
 import { GuestMemory, type RegionName } from '../mm/guest-memory.js';
 import type { FieldInput, FieldValue, KernelObject, TypedMemory } from '../mm/kernel-object.js';
@@ -23,23 +20,23 @@ import type { KernelView } from '../verifier/kernel-view.js';
 import type { VerifiedProgram } from '../verifier/verified-program.js';
 import { verify } from '../verifier/verify.js';
 import { ContextFactory } from './contexts.js';
-import { X86Engine } from './cpu.js';
-import type { EngineRun, GateHandler } from './engine.js';
+import { Engines } from './engines.js';
 import { RunEnvironment } from './environment.js';
-import { InterpEngine } from './interpreter.js';
 import { KernelText } from './kernel-text.js';
 import type { LinkedProgram } from './linked-program.js';
 import { link, unlink } from './linker.js';
 import { LoadedObject } from './loaded-object.js';
 import { LoadedProgram, type ProgramHost } from './loaded-program.js';
 import { ObjectFactory } from './objects.js';
-import { type Trap, oopsRecord } from './oops.js';
+import { MapTable } from './map-table.js';
+import { oopsRecord } from './oops.js';
 import { PerCpuArea } from './per-cpu.js';
 import { PokeTable } from './poke.js';
-import type { Engine, OopsRecord } from './run-result.js';
+import { ProgramTable } from './program-table.js';
+import type { Engine } from './run-result.js';
 import { Samples } from './samples.js';
 import { Snapshot } from './snapshot.js';
-import { WasmEngine, type WasmProgram } from './wasm-engine.js';
+import { Tiers } from './tiers.js';
 
 /** Module area kept for images at given addresses. */
 const FIXED_AREA = 2 << 20;
@@ -75,26 +72,15 @@ export class Kernel implements TypedMemory {
   readonly #seed: number;
   readonly #objects: ObjectFactory;
   readonly #perCpu: PerCpuArea;
-  readonly #mapEnvironment: MapEnvironment;
-  readonly #maps = new Map<GuestAddress, BpfMap>();
-  readonly #templates = new Map<BpfMap, BpfMap>();
-  readonly #programs = new Map<number, LinkedProgram>();
-  /** By the address of the struct bpf_prog, and by the interpreter's handle. */
-  readonly #byAddress = new Map<GuestAddress, LinkedProgram>();
-  readonly #byHandle = new Map<number, LinkedProgram>();
-  readonly #sources = new Map<LinkedProgram, ImageSource>();
+  readonly #maps: MapTable;
+  readonly #programs: ProgramTable;
+  readonly #engines: Engines;
+  readonly #tiers: Tiers;
   readonly #images: ImageSource;
-  readonly #x86: X86Engine;
-  readonly #interp: InterpEngine;
-  /** Made when first asked for, and programs translated when they first run. */
-  #wasm: WasmEngine | null = null;
-  readonly #wasmPrograms = new Map<LinkedProgram, WasmProgram>();
   readonly #pokes: PokeTable;
   readonly #host: ProgramHost;
   readonly #samples: Samples;
   #current: KernelObject;
-  #nextMap = 0;
-  #nextProgram = 0;
 
   constructor({ core, profile, btf, memory, seed }: KernelParts) {
     this.core = core;
@@ -110,22 +96,23 @@ export class Kernel implements TypedMemory {
     this.#objects = new ObjectFactory(this);
     this.context = new ContextFactory(this, this.#objects);
     this.#perCpu = new PerCpuArea(this.memory, btf, profile);
-    this.#x86 = new X86Engine(core, this.memory, { smap: profile.version !== '5.5' });
-    this.#interp = new InterpEngine(core, this.memory, profile.jit, { perCpuOffset: this.#perCpu.base });
+    this.#programs = new ProgramTable(this.ksyms);
+    this.#engines = new Engines(core, this.memory, profile, this.#perCpu.base, this.#programs);
+    this.#tiers = new Tiers((program) => this.#engines.translated(program));
     const random = seededRandom(seed);
     this.#images =
       profile.version === '5.5'
         ? new PageImages(this.memory, { random })
         : new PackImages(this.memory, { random });
-    this.#pokes = new PokeTable(this.memory, profile.jit, (address) => this.#entryOf(address));
-    this.#mapEnvironment = {
+    const entryAt = (address: GuestAddress): GuestAddress | null =>
+      this.#programs.at(address)?.images[0]?.entry ?? null;
+    this.#pokes = new PokeTable(this.memory, profile.jit, entryAt);
+    this.#maps = new MapTable({
       memory: this.memory,
       layout: mapLayout(profile, btf),
       perCpuOffset: this.#perCpu.base,
-      nextId: () => ++this.#nextMap,
-      mapAt: (address) => this.#maps.get(address),
       slotChanged: (map, index) => this.#pokes.update(map, index),
-    };
+    });
     this.#host = this.#programHost();
     this.#samples = new Samples(this.#objects);
     const self = this.#objects.create('task_struct', { pid: 1000, tgid: 1000, comm: 'faultline' });
@@ -198,26 +185,17 @@ export class Kernel implements TypedMemory {
 
   /** BPF_MAP_CREATE. @throws MapError. */
   createMap(spec: MapSpec, inner?: BpfMap): BpfMap {
-    const template = inner || !spec.inner ? undefined : this.createMap(spec.inner);
-    const map = createMap(this.#mapEnvironment, spec, inner ?? template);
-    this.#maps.set(map.address, map);
-    if (template) this.#templates.set(map, template);
-    if (map instanceof ArenaMap && spec.initial) map.fill(spec.initial);
-    return map;
+    return this.#maps.create(spec, inner);
   }
 
   /** Takes a map out of the kernel. */
   closeMap(map: BpfMap): void {
-    const template = this.#templates.get(map);
-    if (template) this.closeMap(template);
-    this.#templates.delete(map);
-    this.#maps.delete(map.address);
-    map.close();
+    this.#maps.close(map);
   }
 
   /** The open map whose struct bpf_map lies at an address. */
   mapAt(address: GuestAddress): BpfMap | undefined {
-    return this.#maps.get(address);
+    return this.#maps.at(address);
   }
 
   /**
@@ -262,11 +240,8 @@ export class Kernel implements TypedMemory {
     const source = addresses?.some((address) => address !== undefined)
       ? new FixedImages(this.memory, addresses, this.#images)
       : this.#images;
-    const linked = link(this.#linkSurroundings(), ++this.#nextProgram, verified, maps, source);
-    this.#programs.set(linked.id, linked);
-    this.#byAddress.set(linked.address, linked);
-    this.#byHandle.set(linked.interp.handle, linked);
-    this.#sources.set(linked, source);
+    const linked = link(this.#linkSurroundings(), this.#programs.nextId(), verified, maps, source);
+    this.#programs.add(linked, source);
     return new LoadedProgram(this.#host, linked);
   }
 
@@ -282,85 +257,22 @@ export class Kernel implements TypedMemory {
       profile: this.profile,
       ksyms: this.ksyms,
       pokes: this.#pokes,
-      cpu: this.#x86,
-      interp: this.#interp,
+      cpu: this.#engines.x86,
+      interp: this.#engines.interp,
     };
   }
 
   #programHost(): ProgramHost {
     return {
-      seed: this.#seed,
-      execute: (engine, program, context, gate, maxSteps) =>
-        this.#execute(engine, program, context, gate, maxSteps),
-      callback: (engine, entry, args) => this.#callback(engine, entry, args),
-      interpret: (program, func, args, gate) => this.#interp.run(program.interp, args, { gate, func }).r0,
+      engines: this.#engines,
+      programs: this.#programs,
+      tiers: this.#tiers,
       environment: (engine, scope) => this.#environment(engine, scope),
       gate: (address) => this.text.helper(address),
-      owner: (ip) => this.#owner(ip),
-      byHandle: (handle) => this.#byHandle.get(handle) ?? null,
-      oops: (trap, insn) => this.#oops(trap, insn),
-      snapshot: () => new Snapshot(this.memory, this.#maps.values()),
+      oops: (trap, insn) => oopsRecord(trap, this.ksyms.lookup(trap.ip), insn, this.profile.version),
+      snapshot: () => new Snapshot(this.memory, this.#maps.all()),
       unload: (program) => this.#unload(program),
     };
-  }
-
-  #execute(
-    engine: Engine,
-    program: LinkedProgram,
-    context: GuestAddress,
-    gate: GateHandler,
-    maxSteps: bigint | undefined,
-  ): EngineRun {
-    switch (engine) {
-      case 'x86':
-        return this.#x86.run(program.images[0]!.entry, [context], {
-          gate,
-          maxSteps,
-          gsBase: this.#perCpu.base,
-        });
-      case 'interp':
-        return this.#interp.run(program.interp, [context], {
-          gate,
-          maxSteps,
-          tailCall: (address) => this.#byAddress.get(address)?.interp ?? null,
-        });
-      case 'wasm':
-        return this.#wasmEngine().run(this.#wasmProgram(program), [context], {
-          gate,
-          maxSteps,
-          tailCall: (address) => {
-            const target = this.#byAddress.get(address);
-            return target ? this.#wasmProgram(target) : null;
-          },
-        });
-      default:
-        throw new UsageError('USAGE_ENGINE', `engine ${String(engine)}: expected x86, interp or wasm`);
-    }
-  }
-
-  #callback(engine: Engine, entry: GuestAddress, args: readonly bigint[]): bigint {
-    switch (engine) {
-      case 'x86':
-        return this.#x86.call(entry, args);
-      case 'interp':
-        return this.#interp.call(entry, args);
-      case 'wasm':
-        return this.#wasmEngine().call(entry, args);
-    }
-  }
-
-  #wasmEngine(): WasmEngine {
-    const options = { perCpuOffset: this.#perCpu.base };
-    return (this.#wasm ??= new WasmEngine(this.core, this.memory, this.profile.jit, options));
-  }
-
-  #wasmProgram(program: LinkedProgram): WasmProgram {
-    const known = this.#wasmPrograms.get(program);
-    if (known) return known;
-    const { handle, addresses } = program.interp;
-    const made = this.#wasmEngine().load(program.verified, handle, addresses, { verified: true });
-    this.#wasmPrograms.set(program, made);
-    return made;
   }
 
   #environment(engine: Engine, scope: RunScope): RunEnvironment {
@@ -372,39 +284,18 @@ export class Kernel implements TypedMemory {
       perCpuOffset: this.#perCpu.base,
       currentTask: this.#current.address,
       trace: this.trace,
-      mapAt: (address: GuestAddress) => this.#maps.get(address),
+      mapAt: (address: GuestAddress) => this.#maps.at(address),
     };
     const call = (entry: GuestAddress, args: readonly bigint[]): bigint =>
-      this.#host.callback(engine, entry, args);
+      this.#engines.callback(engine, entry, args);
     return new RunEnvironment(around, scope, call, this.#seed);
   }
 
-  #owner(ip: GuestAddress): ReturnType<ProgramHost['owner']> {
-    const hit = this.ksyms.lookup(ip);
-    const program = hit && this.#programs.get(hit.ksym.program);
-    if (!hit || !program) return null;
-    const image = program.images[hit.ksym.func];
-    return { program, func: hit.ksym.func, offset: image ? Number(ip - image.address) : hit.offset };
-  }
-
-  #oops(trap: Trap, insn: number): OopsRecord {
-    return oopsRecord(trap, this.ksyms.lookup(trap.ip), insn, this.profile.version);
-  }
-
-  #entryOf(address: GuestAddress): GuestAddress | null {
-    return this.#byAddress.get(address)?.images[0]?.entry ?? null;
-  }
-
   #unload(program: LinkedProgram): void {
-    const source = this.#sources.get(program);
+    const source = this.#programs.remove(program);
     if (!source) return;
-    this.#sources.delete(program);
-    this.#programs.delete(program.id);
-    this.#byAddress.delete(program.address);
-    this.#byHandle.delete(program.interp.handle);
-    const translated = this.#wasmPrograms.get(program);
-    if (translated) this.#wasm?.unload(translated);
-    this.#wasmPrograms.delete(program);
+    this.#tiers.forget(program);
+    this.#engines.forget(program);
     unlink(this.#linkSurroundings(), program, source);
   }
 }

@@ -40,7 +40,7 @@ export function jitInputs(verified: VerifiedProgram): JitInput[] {
     tailCallReachable: func.tailCallReachable,
     isSubprogram: index > 0,
     isExceptionCallback: func.isExceptionCallback,
-    exceptionBoundary: index === 0 && verified.exceptionBoundary,
+    exceptionBoundary: (index === 0 || func.isExceptionCallback) && verified.exceptionBoundary,
     isClassic: false,
     arenaKernel: verified.arena?.kernel ?? 0n,
     arenaUser: verified.arena?.user ?? 0n,

@@ -1,5 +1,5 @@
-import { RunError, UsageError } from '../errors.js';
-import type { Helper } from '../helpers/helper.js';
+import { UsageError } from '../errors.js';
+import type { Helper, RunScope } from '../helpers/helper.js';
 import { BpfException } from '../helpers/kfunc.js';
 import { concat } from '../helpers/guest-string.js';
 import { ptRegsName } from '../kallsyms/pt-regs.js';
@@ -7,17 +7,25 @@ import type { JitImage } from '../jit/jit-image.js';
 import type { BpfMap } from '../maps/bpf-map.js';
 import type { GuestAddress } from '../quantities.js';
 import type { VerifiedProgram } from '../verifier/verified-program.js';
+import { compareEngines } from './compare-engines.js';
 import type { ProgramContext } from './context/program-context.js';
-import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
+import { ProgramThrow, type EngineRun, type GateHandler, type RawOops } from './engine.js';
+import type { Engines } from './engines.js';
 import { type RunEnvironment, runScope } from './environment.js';
 import { faultRecord, faultRecordAt, functionOf, slotAt } from './faults.js';
 import type { LinkedProgram } from './linked-program.js';
 import type { Trap } from './oops.js';
+import type { ProgramTable } from './program-table.js';
 import type { Engine, FaultRecord, OopsRecord, RunResult } from './run-result.js';
+import type { Tiers } from './tiers.js';
 
 export interface RunOptions {
-  /** x86 when the program has an image, else interp; `all` runs every engine and compares. */
-  readonly engine?: Engine | 'all';
+  /**
+   * `auto` (default) starts on the interpreter and goes on in WebAssembly when the program is hot; `all` runs every
+   * engine and compares. Whatever the engine, the result is the same but for `engine` and `steps`, and for the register
+   * rows of an oops, which x86 alone has.
+   */
+  readonly engine?: Engine | 'auto' | 'all';
   /** LIMIT_STEPS is thrown past it. */
   readonly maxSteps?: bigint;
   /** bpf_get_attach_cookie. */
@@ -28,27 +36,11 @@ export interface RunOptions {
 
 /** What a loaded program needs of its kernel. */
 export interface ProgramHost {
-  readonly seed: number;
-  /** Runs on one engine with the gates answered by `gate`. */
-  execute(
-    engine: Engine,
-    program: LinkedProgram,
-    context: GuestAddress,
-    gate: GateHandler,
-    maxSteps: bigint | undefined,
-  ): EngineRun;
-  /** Calls a BPF function by address within a run of this engine. */
-  callback(engine: Engine, entry: GuestAddress, args: readonly bigint[]): bigint;
-  /** Runs one function of a program on the interpreter. */
-  interpret(program: LinkedProgram, func: number, args: readonly bigint[], gate: GateHandler): bigint;
-  environment(engine: Engine, scope: ReturnType<typeof runScope>): RunEnvironment;
+  readonly engines: Engines;
+  readonly programs: ProgramTable;
+  readonly tiers: Tiers;
+  environment(engine: Engine, scope: RunScope): RunEnvironment;
   gate(address: GuestAddress): Helper;
-  /** The program and function that text belongs to. */
-  owner(
-    ip: GuestAddress,
-  ): { readonly program: LinkedProgram; readonly func: number; readonly offset: number } | null;
-  /** The program an interpreter handle names. */
-  byHandle(handle: number): LinkedProgram | null;
   oops(trap: Trap, insn: number): OopsRecord;
   /** Remembers everything a run can change. */
   snapshot(): { restore(): void };
@@ -121,7 +113,8 @@ export class LoadedProgram {
         'USAGE_CLOSED',
         `program ${this.name}: expected a loaded program, found a closed one`,
       );
-    const engine = options.engine ?? (this.linked.images.length > 0 ? 'x86' : 'interp');
+    const engine = options.engine ?? 'auto';
+    if (engine === 'auto') return this.#runTiered(context, options);
     return engine === 'all' ? this.#runAll(context, options) : this.#runOne(engine, context, options);
   }
 
@@ -134,38 +127,17 @@ export class LoadedProgram {
 
   #runAll(context: ProgramContext, options: RunOptions): RunResult {
     const engines: Engine[] = this.linked.images.length > 0 ? ['x86', 'interp', 'wasm'] : ['interp', 'wasm'];
-    const start = this.host.snapshot();
-    let first: { result: RunResult; digest: string } | null = null;
-    for (const engine of engines) {
-      if (first) start.restore();
-      const result = this.#runOne(engine, context, options);
-      const digest = this.#digest(result);
-      if (first && first.digest !== digest)
-        throw new RunError(
-          'RUN_ENGINES_DIFFER',
-          `program ${this.name}: expected ${engine} to do as ${first.result.engine}: ${difference(first.digest, digest)}`,
-        );
-      first ??= { result, digest };
-    }
-    return first!.result;
+    return compareEngines(this, engines, this.host.snapshot(), (engine) =>
+      this.#runOne(engine, context, options),
+    );
   }
 
-  /** What engines must agree about, as text. */
-  #digest(result: RunResult): string {
-    const maps = this.linked.maps.map((map) => [
-      map.spec.name,
-      [...map.entries()].map(([key, value]) => `${hex(key)}=${hex(value)}`),
-    ]);
-    const faults = result.faults.map(({ kind, address, func, insn, register }) =>
-      [kind, address.toString(16), func, insn, register].join(' '),
-    );
-    return [
-      `r0 ${result.r0.toString(16)}`,
-      `faults ${JSON.stringify(faults)}`,
-      `oops ${result.oops ? `${result.oops.kind} ${result.oops.access} ${result.oops.insn}` : 'none'}`,
-      `output ${result.output ? hex(result.output) : 'none'}`,
-      `maps ${JSON.stringify(maps)}`,
-    ].join('\n');
+  /** Runs on the engine that fits how much the program has run. */
+  #runTiered(context: ProgramContext, options: RunOptions): RunResult {
+    const { tiers } = this.host;
+    const result = this.#runOne(tiers.choose(this.linked), context, options);
+    tiers.note(this.linked, result.steps);
+    return result;
   }
 
   #runOne(engine: Engine, context: ProgramContext, options: RunOptions): RunResult {
@@ -184,11 +156,11 @@ export class LoadedProgram {
       try {
         return host.gate(address)(environment, args);
       } catch (error) {
-        if (error instanceof BpfException) throw new ProgramUnwind(this.#unwind(error.cookie, gate));
+        if (error instanceof BpfException) throw new ProgramThrow(error.cookie);
         throw error;
       }
     };
-    const run = host.execute(engine, linked, context.address, gate, options.maxSteps);
+    const run = host.engines.run(engine, linked, context.address, { gate, maxSteps: options.maxSteps });
     return {
       engine,
       r0: run.r0,
@@ -203,18 +175,13 @@ export class LoadedProgram {
     };
   }
 
-  /** The exception callback's answer to a cookie; the cookie itself where the program has none. */
-  #unwind(cookie: bigint, gate: GateHandler): bigint {
-    const func = this.verified.functions.findIndex(({ isExceptionCallback }) => isExceptionCallback);
-    return func < 0 ? cookie : this.host.interpret(this.linked, func, [cookie], gate);
-  }
-
   #fault(engine: Engine, raw: EngineRun['faults'][number]): FaultRecord {
     if (engine === 'x86') {
-      const owner = this.host.owner(raw.ip);
+      const owner = this.host.programs.owner(raw.ip);
       if (owner) return faultRecordAt(owner.program, owner.func, owner.offset, raw);
     }
-    const program = (raw.program === undefined ? null : this.host.byHandle(raw.program)) ?? this.linked;
+    const program =
+      (raw.program === undefined ? null : this.host.programs.byHandle(raw.program)) ?? this.linked;
     const insn = Number(raw.ip);
     return faultRecord(program, functionOf(program.verified, insn), insn, raw);
   }
@@ -222,11 +189,12 @@ export class LoadedProgram {
   #oops(engine: Engine, raw: RawOops): OopsRecord {
     const registers = raw.registers ? namedRegisters(raw.registers) : undefined;
     if (engine === 'x86') {
-      const owner = this.host.owner(raw.ip);
+      const owner = this.host.programs.owner(raw.ip);
       const insn = owner ? slotAt(owner.program, owner.func, owner.offset) : -1;
       return this.host.oops({ ...raw, registers }, insn);
     }
-    const program = (raw.program === undefined ? null : this.host.byHandle(raw.program)) ?? this.linked;
+    const program =
+      (raw.program === undefined ? null : this.host.programs.byHandle(raw.program)) ?? this.linked;
     const insn = Number(raw.ip);
     const func = functionOf(program.verified, insn);
     const image = program.images[func];
@@ -243,16 +211,4 @@ function namedRegisters(words: readonly bigint[]): Record<string, bigint> {
     if (name) named[name] = word;
   });
   return named;
-}
-
-const hex = (bytes: Uint8Array): string =>
-  Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-/** The first line that differs. */
-function difference(expected: string, found: string): string {
-  const lines = expected.split('\n');
-  const other = found.split('\n');
-  const at = lines.findIndex((line, index) => line !== other[index]);
-  const cut = (text: string | undefined): string => (text ?? '').slice(0, 300);
-  return `expected ${cut(lines[at])}, found ${cut(other[at])}`;
 }

@@ -6,7 +6,7 @@ import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
 import { type TranslationOptions, type WasmSource, argumentsOf, translateProgram } from '../wasm/module.js';
-import { ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
+import { ProgramThrow, ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
 import { callTargets } from './interpreter.js';
 import { checkRaw } from './raw-check.js';
 import { OopsSignal, WasmFaults, faultAt, siteOf } from './wasm-faults.js';
@@ -32,6 +32,10 @@ export interface WasmRunOptions {
   readonly gate: GateHandler;
   /** Program at the bpf_prog address a prog array holds; null makes the tail call fail. */
   readonly tailCall?: (progAddress: GuestAddress) => WasmProgram | null;
+  /** The exception callback of a program, by its handle; null when it has none. */
+  readonly exceptionCallback?: (
+    program: number,
+  ) => { readonly program: WasmProgram; readonly func: number } | null;
   /** Index of the function to run, the main one when absent. */
   readonly func?: number;
   /** LIMIT_STEPS is thrown past it. */
@@ -62,6 +66,8 @@ interface Running {
   readonly options: WasmRunOptions;
   /** Programs run with every access checked. */
   readonly isChecked: boolean;
+  /** Handle of the program that called a gate last. */
+  caller: number;
 }
 
 /** Runs BPF as WebAssembly; it follows the profile's JIT, guards, tail-call counting and arenas included. */
@@ -124,7 +130,7 @@ export class WasmEngine {
       env: {
         memory: this.#state.memory,
         table: this.#table,
-        gate: (number: number) => this.#gate(gates[number]),
+        gate: (number: number) => this.#gate(handle, gates[number]),
         tail: (array: bigint, index: bigint, slot: number) =>
           this.#tail(handle, BigInt.asUintN(64, array), BigInt.asUintN(32, index), slot),
       },
@@ -184,13 +190,14 @@ export class WasmEngine {
     const logged = this.#faults.count;
     const budget = options.maxSteps ?? DEFAULT_STEPS;
     const isChecked = program.verified && !this.#isContext(args[0] ?? 0n);
-    this.#running = { options, isChecked };
+    const running: Running = { options, isChecked, caller: program.handle };
+    this.#running = running;
     state.fuel = budget;
     let r0 = 0n;
     let oops: RawOops | null = null;
     let steps = 0n;
     try {
-      r0 = this.#enter(isChecked ? this.#checked(program) : program, options.func ?? 0, args);
+      r0 = this.#enterCatching(isChecked ? this.#checked(program) : program, args, running);
       // Generated code looks at its fuel where it loops.
       if (state.fuel < 0n) throw stepsOver(options.maxSteps, 0);
     } catch (thrown) {
@@ -214,6 +221,19 @@ export class WasmEngine {
         address: pointer,
       });
     return this.#enter(target.program, target.index, args);
+  }
+
+  /** As #enter; an exception goes on in the exception callback. */
+  #enterCatching(program: WasmProgram, args: readonly bigint[], running: Running): bigint {
+    const { options } = running;
+    try {
+      return this.#enter(program, options.func ?? 0, args);
+    } catch (thrown) {
+      if (!(thrown instanceof ProgramThrow)) throw thrown;
+      const callback = options.exceptionCallback?.(running.caller);
+      if (!callback) throw new ProgramUnwind(thrown.cookie);
+      return this.#enter(callback.program, callback.func, [thrown.cookie]);
+    }
   }
 
   /** Whether a verified program may go to this context without checks. */
@@ -281,8 +301,10 @@ export class WasmEngine {
     return { ...fault, ip: BigInt(slot), program: handle };
   }
 
-  #gate(gate: GuestAddress): bigint {
-    const { options } = this.#running as Running;
+  #gate(handle: number, gate: GuestAddress): bigint {
+    const running = this.#running as Running;
+    const { options } = running;
+    running.caller = handle;
     this.#faults.drain();
     const r0 = options.gate(gate, this.#state.arguments());
     this.#state.refreshWindow();

@@ -35,15 +35,22 @@ describe('raw programs that never end', () => {
         assert.throws(run, { name: 'LimitError', code: expected });
       });
 
-  for (const engine of ENGINES)
-    it(`a budget is exact on ${engine}`, () => {
-      const insns = code(...Array.from({ length: 9 }, () => zero), EXIT);
-      const { steps } = machine.run(insns, new Uint8Array(), { engine });
-      assert.equal(machine.run(insns, new Uint8Array(), { engine, maxSteps: steps }).r0, 0n);
-      assert.throws(() => machine.run(insns, new Uint8Array(), { engine, maxSteps: steps - 1n }), {
-        code: 'LIMIT_STEPS',
+  const budgets: [string, Uint8Array][] = [
+    ['instructions', code(...Array.from({ length: 9 }, () => zero), EXIT)],
+    ['helpers', code(zero, ...Array.from({ length: 3 }, () => insn(0x85, 0, 0, 0, 7)), zero, EXIT)],
+    ['functions', code(callLocal(2), callLocal(1), EXIT, insn(0x85, 0, 0, 0, 7), zero, EXIT)],
+  ];
+  for (const [name, insns] of budgets)
+    for (const engine of ENGINES)
+      it(`a budget is exact on ${engine}: ${name}`, () => {
+        const run = (maxSteps?: bigint): ReturnType<RawMachine['run']> =>
+          machine.run(insns, new Uint8Array(), { engine, maxSteps, helper: () => 5n });
+        const whole = run();
+        assert.deepEqual([whole.r0, whole.oops], [0n, null]);
+        assert.deepEqual(run(whole.steps), whole);
+        for (let steps = 1n; steps < whole.steps; steps++)
+          assert.throws(() => run(steps), { code: 'LIMIT_STEPS' }, `${steps}`);
       });
-    });
 });
 
 describe('accesses of raw programs that go wrong', () => {
