@@ -15,6 +15,7 @@ import type { Prepared } from './prepared.js';
 import { pushHistory } from './precision.js';
 import { isStateVisited } from './prune.js';
 import { RegType } from './reg-type.js';
+import { shrinkFastcallFrames } from './rewrite/fastcall.js';
 import { checkStackDepth } from './stack-depth.js';
 import { MAIN_CALLSITE, State, regAddress } from './state.js';
 import { enterFrame } from './subprog.js';
@@ -232,6 +233,7 @@ export function simulate(program: Prepared, kernel: KernelView, options: VerifyO
     if (env.legacy) simulateGlobals(env);
     simulateFunction(env, 0);
     if (!env.legacy) simulateGlobals(env);
+    if (!env.legacy) shrinkFastcallFrames(program, env.stackDepth);
     checkStackDepth(env);
     const stats = statsOf(env);
     return {

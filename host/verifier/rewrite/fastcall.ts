@@ -14,9 +14,10 @@ import {
   MAX_BPF_STACK,
 } from '../../../assembly/isa.js';
 import type { InsnIndex } from '../../quantities.js';
+import type { Prepared } from '../prepared.js';
 import type { RewriteEnvironment } from './environment.js';
 import { type Code, Pass } from './pass.js';
-import { CALL, type InsnStream } from './stream.js';
+import { CALL, InsnStream } from './stream.js';
 
 const HELPER_SMP_PROCESSOR_ID = 8;
 const FASTCALL_KFUNCS = new Map([
@@ -34,44 +35,62 @@ interface Pattern {
   readonly count: number;
 }
 
+/** What goes: slots of the program, and the stack that each function uses then. */
+interface Removal {
+  readonly slots: Uint8Array;
+  /** Bytes, by function; only of those that lose slots. */
+  readonly depths: ReadonlyMap<number, number>;
+}
+
 /**
  * Compilers keep registers around a call that clobbers fewer than a call may, in stack slots used for nothing else:
  * where the call is known to keep them, the stores and loads go, and the stack shrinks by the slots.
  */
 export function removeFastcallSpills(env: RewriteEnvironment, code: Code, stackDepth: number[]): Code {
   if (!env.isModern) return code;
-  const { stream, functions } = code;
-  const removed = new Uint8Array(stream.length);
-  let any = false;
+  const removal = findRemoval(env.prepared, code);
+  if (removal === null) return code;
+  for (const [index, depth] of removal.depths) stackDepth[index] = depth;
+  return Pass.run(code, (pass, at) => {
+    if (removal.slots[at] === 0) pass.copy();
+  });
+}
+
+/** Frames without the slots that {@link removeFastcallSpills} frees, which the limits of the stack leave out. */
+export function shrinkFastcallFrames(prepared: Prepared, stackDepth: Int32Array): void {
+  const functions = Int32Array.from(prepared.subprograms, (subprogram) => subprogram.start);
+  const removal = findRemoval(prepared, { stream: InsnStream.parse(prepared.insns), functions });
+  for (const [index, depth] of removal?.depths ?? []) stackDepth[index] = depth;
+}
+
+function findRemoval(prepared: Prepared, { stream, functions }: Code): Removal | null {
+  const slots = new Uint8Array(stream.length);
+  const depths = new Map<number, number>();
   functions.forEach((start, index) => {
     const end = index + 1 < functions.length ? functions[index + 1] : stream.length;
     const lowest = lowestSlot(stream, start, end);
-    const patterns = lowest === null ? [] : findPatterns(env, stream, start, end, lowest);
+    const patterns = lowest === null ? [] : findPatterns(prepared, stream, start, end, lowest);
     if (patterns.length === 0) return;
     const inPattern = new Uint8Array(end - start);
     for (const { at, count } of patterns) inPattern.fill(1, at - count - start, at + count + 1 - start);
     const top = lowest! + SLOT * Math.max(...patterns.map((pattern) => pattern.count));
     const rest = lowestAccess(stream, start, end, inPattern);
     if (rest === null || rest < top) return;
-    any = true;
-    stackDepth[index] = -rest;
+    depths.set(index, -rest);
     for (const { at, count } of patterns) {
-      removed.fill(1, at - count, at);
-      removed.fill(1, at + 1, at + count + 1);
+      slots.fill(1, at - count, at);
+      slots.fill(1, at + 1, at + count + 1);
     }
   });
-  if (!any) return code;
-  return Pass.run(code, (pass, at) => {
-    if (removed[at] === 0) pass.copy();
-  });
+  return depths.size === 0 ? null : { slots, depths };
 }
 
 /** Argument registers the call leaves alone, as a mask; 0 = an ordinary call. */
-function keptRegisters(env: RewriteEnvironment, stream: InsnStream, at: InsnIndex): number {
+function keptRegisters(prepared: Prepared, stream: InsnStream, at: InsnIndex): number {
   if (stream.code[at] !== CALL) return 0;
   if (stream.src[at] === 0) return stream.imm[at] === HELPER_SMP_PROCESSOR_ID ? 0b111110 : 0;
   if (stream.src[at] !== BPF_PSEUDO_KFUNC_CALL) return 0;
-  const used = FASTCALL_KFUNCS.get(env.prepared.kfuncs.get(stream.imm[at])?.name ?? '');
+  const used = FASTCALL_KFUNCS.get(prepared.kfuncs.get(stream.imm[at])?.name ?? '');
   if (used === undefined) return 0;
   let mask = 0;
   for (let register = used + 1; register <= CALLER_SAVED; register++) mask |= 1 << register;
@@ -79,7 +98,7 @@ function keptRegisters(env: RewriteEnvironment, stream: InsnStream, at: InsnInde
 }
 
 function findPatterns(
-  env: RewriteEnvironment,
+  prepared: Prepared,
   stream: InsnStream,
   start: InsnIndex,
   end: InsnIndex,
@@ -87,7 +106,7 @@ function findPatterns(
 ): Pattern[] {
   const patterns: Pattern[] = [];
   for (let at = start; at < end; at++) {
-    const kept = keptRegisters(env, stream, at);
+    const kept = keptRegisters(prepared, stream, at);
     if (kept === 0) continue;
     let count = 0;
     while (count < CALLER_SAVED && at - count > start && at + count + 1 < end) {

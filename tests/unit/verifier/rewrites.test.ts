@@ -123,7 +123,37 @@ const link = (node: number, rest: string): string =>
 const linked = (node: number, rest: string): string =>
   link(node, rest).replaceAll('call bpf_spin', 'call &bpf_spin');
 
+const SPILLED = {
+  type: 'XDP',
+  c: 'int main(struct xdp_md *ctx); static int f(void);',
+  text: `
+    *(u64 *)(r10 -16) = 0
+    *(u64 *)(r10 -24) = r1
+    call bpf_get_smp_processor_id
+    r1 = *(u64 *)(r10 -24)
+    r0 = *(u32 *)(r1 +12)
+    call f
+    exit
+    f: *(u64 *)(r10 -496) = 0
+    r0 = 0
+    exit`,
+} as const;
+
 const cases: readonly VerifierCase[] = [
+  {
+    rule: 'combined stack size of %d calls is %d. Too large',
+    name: 'slots of spills around a call that needs none do not count',
+    ...SPILLED,
+    want: 'ok',
+    want61: ['EACCES', 'combined stack size of 2 calls is 544. Too large'],
+  },
+  {
+    rule: 'combined stack size of %d calls is %d. Too large',
+    name: 'slots used for something else count',
+    ...SPILLED,
+    text: SPILLED.text.replace('call f', '*(u64 *)(r10 -24) = 0\ncall f'),
+    want: ['EACCES', 'combined stack size of 2 calls is 528. Too large'],
+  },
   object('a struct with nodes', 'node', 64, 'ADDRESS', drop('ADDRESS')),
   object('a plain struct', 'plain', 16, '0x0', drop('0x0')),
   object('a list', 'node', 64, 'ADDRESS', [
