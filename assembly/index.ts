@@ -38,7 +38,16 @@ export { branchPredict, branchRefine } from './verifier/branch';
 export { liveMarkRead, recordEqual, scalarWithin } from './verifier/compare';
 export { coversSetUp, frameCovers, frameRegistersEqual } from './verifier/covers';
 export { idsBegin, idsSame } from './verifier/id-map';
-export { frameConnect, frameCopy, frameForgetPrecision, framePreciseRead } from './verifier/frame';
+export {
+  frameClean,
+  frameConnect,
+  frameCopy,
+  frameFollow,
+  frameForgetPrecision,
+  frameMarks,
+  framePreciseRead,
+  framePropagateRead,
+} from './verifier/frame';
 export { verifierTnumAdd, verifierTnumSub } from './verifier/pointer';
 export {
   interpDepth,

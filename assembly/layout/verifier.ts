@@ -93,6 +93,18 @@ export const FRAME_HEADER = 48;
 export const FRAME_REGS = FRAME_HEADER;
 export const FRAME_STACK = 1280;
 
+// What is left of a frame whose values nobody asks for again: the frame's first 16 bytes, 32 bytes of zeros, then
+// live to parent of r0 to r9 and of each slot, MARK_SIZE bytes each. REG_PRECISE is 1 where there is no scalar, too. A
+// place's address is REG_LIVE before its marks: REG_LIVE to REG_PARENT are where they are in a register, and REG_TYPE
+// is zeros or other marks, never TYPE_MOVED.
+
+export const MARKS_HEADER = 48;
+/** REG_TYPE of a place that has moved to the address at REG_VALUE. */
+export const TYPE_MOVED = 0x7fffffff;
+export const MARK_SIZE = REG_SIZE - REG_LIVE;
+/** Registers of a frame that carry marks: r10 never changes. */
+export const MARKED_REGS = 10;
+
 export const FRAME_IN_CALLBACK = 1;
 export const FRAME_IN_ASYNC_CALLBACK = 2;
 export const FRAME_IN_EXCEPTION_CALLBACK = 4;

@@ -48,19 +48,23 @@ export function recordEqual(a: usize, b: usize, size: usize): i32 {
 
 /** Marks a place read (LIVE_READ32 or 64) in its parents until one that wrote it; parents marked, or -1 on a loop. */
 export function liveMarkRead(reg: usize, parent: usize, flag: u32): i32 {
-  let writes = parent === <usize>load<u32>(reg, REG_PARENT);
+  if (parent === <usize>load<u32>(reg, REG_PARENT) && (load<u32>(reg, REG_LIVE) & LIVE_WRITTEN) !== 0)
+    return 0;
+  return liveMarkFrom(parent, flag);
+}
+
+/** Marks a place itself, and its parents. */
+export function liveMarkFrom(place: usize, flag: u32): i32 {
   let count = 0;
-  while (parent !== 0) {
-    if (writes && (load<u32>(reg, REG_LIVE) & LIVE_WRITTEN) !== 0) break;
-    const live = load<u32>(parent, REG_LIVE);
+  while (place !== 0) {
+    const live = load<u32>(place, REG_LIVE);
     if ((live & LIVE_DONE) !== 0) return -1;
     if ((live & flag) === flag || (live & LIVE_READ64) !== 0) break;
     const kept = flag === LIVE_READ64 ? live & ~LIVE_READ32 : live;
-    store<u32>(parent, kept | flag, REG_LIVE);
-    reg = parent;
-    parent = <usize>load<u32>(parent, REG_PARENT);
-    writes = true;
+    store<u32>(place, kept | flag, REG_LIVE);
     count++;
+    if ((live & LIVE_WRITTEN) !== 0) break;
+    place = <usize>load<u32>(place, REG_PARENT);
   }
   return count;
 }

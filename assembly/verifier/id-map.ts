@@ -33,6 +33,8 @@ export function idsSame(old: u32, cur: u32): i32 {
 
 /** The same for scalars: without an id they are linked to nothing, and each gets one of its own. */
 export function idsSameScalar(old: u32, cur: u32): i32 {
+  // Two new ids: nothing else has either.
+  if (old === 0 && cur === 0) return 1;
   if (old === 0) old = ++temporary;
   if (cur === 0) cur = ++temporary;
   return idsSame(old, cur);

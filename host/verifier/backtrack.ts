@@ -3,9 +3,9 @@ import type { InsnIndex } from '../quantities.js';
 import { callsCallback, isSyncCallbackCall } from './call/callback-kinds.js';
 import { disassembleAt } from './disasm-names.js';
 import type { Env } from './env.js';
+import { NO_SLOT, NO_STEP } from './history.js';
 import { LOG_LEVEL2 } from './log.js';
 import { MAX_FRAMES, type Wanted } from './wanted.js';
-import { type HistoryEntry } from './state.js';
 
 const ARGUMENTS = 0x3e;
 
@@ -13,10 +13,11 @@ const DONE = 0;
 export const UNSUPPORTED = 1;
 
 /** Linked scalars of a conditional jump: when one is wanted, all are. */
-function addLinked(wanted: Wanted, entry: HistoryEntry | null): void {
-  if (entry === null || entry.linked === null) return;
+function addLinked(env: Env, wanted: Wanted, entry: number): void {
+  const linked = entry === NO_STEP ? null : env.history.linked(entry);
+  if (linked === null) return;
   let some = false;
-  for (const place of entry.linked) {
+  for (const place of linked) {
     if (
       place.slot >= 0 ? wanted.hasSlot(place.frame, place.slot) : (wanted.regs[place.frame] >> place.reg) & 1
     ) {
@@ -24,7 +25,7 @@ function addLinked(wanted: Wanted, entry: HistoryEntry | null): void {
     }
   }
   if (!some) return;
-  for (const place of entry.linked) {
+  for (const place of linked) {
     if (place.slot >= 0) wanted.addSlot(place.frame, place.slot);
     else wanted.regs[place.frame] |= 1 << place.reg;
   }
@@ -44,7 +45,7 @@ function stepAlu(env: Env, at: InsnIndex, wanted: Wanted): number {
   return DONE;
 }
 
-function stepLoad(env: Env, at: InsnIndex, entry: HistoryEntry | null, wanted: Wanted): number {
+function stepLoad(env: Env, at: InsnIndex, entry: number, wanted: Wanted): number {
   const { code } = env;
   const dst = code.dst[at];
   if (!wanted.has(dst)) return DONE;
@@ -56,11 +57,12 @@ function stepLoad(env: Env, at: InsnIndex, entry: HistoryEntry | null, wanted: W
     wanted.addSlot(wanted.frame, slot);
     return DONE;
   }
-  if (entry !== null && entry.slot >= 0) wanted.addSlot(entry.frame, entry.slot);
+  const slot = entry === NO_STEP ? NO_SLOT : env.history.slot(entry);
+  if (slot >= 0) wanted.addSlot(env.history.frame(entry), slot);
   return DONE;
 }
 
-function stepStore(env: Env, at: InsnIndex, entry: HistoryEntry | null, wanted: Wanted): number {
+function stepStore(env: Env, at: InsnIndex, entry: number, wanted: Wanted): number {
   const { code } = env;
   if (wanted.has(code.dst[at])) return UNSUPPORTED;
   let frame = wanted.frame;
@@ -70,9 +72,9 @@ function stepStore(env: Env, at: InsnIndex, entry: HistoryEntry | null, wanted: 
     slot = (-code.off[at] - 1) >> 3;
     if (slot >= 64) return UNSUPPORTED;
   } else {
-    if (entry === null || entry.slot < 0) return DONE;
-    frame = entry.frame;
-    slot = entry.slot;
+    slot = entry === NO_STEP ? NO_SLOT : env.history.slot(entry);
+    if (slot < 0) return DONE;
+    frame = env.history.frame(entry);
   }
   if (!wanted.hasSlot(frame, slot)) return DONE;
   wanted.dropSlot(frame, slot);
@@ -139,13 +141,7 @@ function stepExit(env: Env, after: InsnIndex, wanted: Wanted): number {
 }
 
 /** One instruction backwards; `after` = the one that followed it on the path. */
-export function step(
-  env: Env,
-  at: InsnIndex,
-  after: InsnIndex,
-  entry: HistoryEntry | null,
-  wanted: Wanted,
-): number {
+export function step(env: Env, at: InsnIndex, after: InsnIndex, entry: number, wanted: Wanted): number {
   const { code, log } = env;
   const opcode = code.opcode[at];
   if (opcode === 0) return DONE;
@@ -160,7 +156,7 @@ export function step(
       LOG_LEVEL2,
     );
   }
-  addLinked(wanted, entry);
+  addLinked(env, wanted, entry);
   switch (opcode & 7) {
     case isa.BPF_ALU:
     case isa.BPF_ALU64:
@@ -189,7 +185,7 @@ export function step(
     wanted.add(dst);
     wanted.add(src);
   }
-  addLinked(wanted, entry);
+  addLinked(env, wanted, entry);
   return DONE;
 }
 

@@ -3,6 +3,7 @@ import type { HostAddress, InsnIndex } from '../quantities.js';
 import { pushBranch } from './branch-stack.js';
 import { isTrusted } from './btf-access.js';
 import type { Env } from './env.js';
+import { NO_SLOT } from './history.js';
 import { collectLinked, syncLinked } from './linked.js';
 import { readReg } from './liveness.js';
 import { printChanges } from './log-state.js';
@@ -213,7 +214,7 @@ export function simulateBranch(env: Env, at: InsnIndex): InsnIndex {
     if (fromReg && regs.isScalar(right) && regs.id(right) !== 0)
       collectLinked(env, env.state, regs.id(right), linked);
     if (regs.isScalar(left) && regs.id(left) !== 0) collectLinked(env, env.state, regs.id(left), linked);
-    if (linked.length > 1) pushHistory(env, -1, 0, linked);
+    if (linked.length > 1) pushHistory(env, NO_SLOT, 0, linked);
   }
   const taken = pushBranch(env, target, at);
   const here = env.state;

@@ -5,12 +5,13 @@ import { VerifierMemory } from '../core/verifier.js';
 import type { HostAddress, InsnIndex, TypeId } from '../quantities.js';
 import { InsnAux } from './insn-aux.js';
 import type { KernelView, LoadedMap } from './kernel-view.js';
+import { History, NO_STEP } from './history.js';
 import { Log } from './log.js';
 import { mapFields } from './map-fields.js';
 import type { VerifyOptions } from './options.js';
 import type { Prepared } from './prepared.js';
 import { Registers, W_A } from './registers.js';
-import { Frames, type HistoryEntry, State, regAddress } from './state.js';
+import { Frames, State, regAddress } from './state.js';
 import { VerifierError } from './verifier-error.js';
 import { Wanted } from './wanted.js';
 import type { Prototype } from './call/prototypes.js';
@@ -89,8 +90,9 @@ export class Env {
   private touchedHigh = 0;
   seenDirectWrite = false;
   usesThrow = false;
-  /** What the instruction noted in the history of its path; null = nothing yet. */
-  historyEntry: HistoryEntry | null = null;
+  readonly history = new History();
+  /** What the instruction noted in the history of its path. */
+  historyStep = NO_STEP;
   /** What a walk back for precision looks for; one walk at a time. */
   readonly wanted = new Wanted();
   /** Helpers the program was found to be allowed to call. */

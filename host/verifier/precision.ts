@@ -1,20 +1,25 @@
-import { SLOT_SPILL } from '../../assembly/layout/verifier.js';
+import { MARKED_REGS, SLOT_SPILL } from '../../assembly/layout/verifier.js';
+import type { HostAddress } from '../quantities.js';
 import { UNSUPPORTED, slotMask, step } from './backtrack.js';
 import type { Env } from './env.js';
+import { NO_STEP } from './history.js';
 import { LOG_LEVEL2 } from './log.js';
 import { frameText } from './log-text.js';
 import { SLOT_BYTES, type Wanted } from './wanted.js';
 import { W_PRECISE } from './registers.js';
 import {
-  type HistoryEntry,
   type LinkedPlace,
   type State,
   kindAddress,
+  markedReg,
+  markedSlot,
   regAddress,
   slotAddress,
 } from './state.js';
 
 const ARGUMENTS = 0x3e;
+/** r0 to r9. */
+const WALKED_REGS = (1 << MARKED_REGS) - 1;
 
 /** Notes a step of the path: where it came from, and what it touched. Steps of one instruction are joined. */
 export function pushHistory(
@@ -23,27 +28,14 @@ export function pushHistory(
   frame: number,
   linked: readonly LinkedPlace[] | null,
 ): void {
-  const known = env.historyEntry;
-  if (known !== null) {
-    if (slot >= 0) {
-      known.slot = slot;
-      known.frame = frame;
-    }
-    if (linked !== null) known.linked = linked;
-    return;
+  const { state, history } = env;
+  if (env.historyStep === NO_STEP) {
+    env.historyStep = history.push(env.insn, env.previous, state.history);
+    state.history = env.historyStep;
+    state.historyLength++;
   }
-  const { state } = env;
-  const entry: HistoryEntry = {
-    insn: env.insn,
-    previous: env.previous,
-    slot,
-    frame,
-    linked,
-    up: state.history,
-  };
-  state.history = entry;
-  state.historyLength++;
-  env.historyEntry = entry;
+  if (slot >= 0) history.touchSlot(env.historyStep, slot, frame);
+  if (linked !== null) history.link(env.historyStep, linked);
 }
 
 /** The instruction filled a register from a stack slot, or spilled one into it. */
@@ -52,38 +44,49 @@ export function noteStackAccess(env: Env, frame: number, slot: number): void {
   pushHistory(env, slot, frame, null);
 }
 
+/** A place of a scalar that is marked for the first time. */
+function markPlace(env: Env, isScalar: boolean, place: HostAddress): boolean {
+  if (!isScalar || env.regs.get(place, W_PRECISE) !== 0) return false;
+  env.regs.set(place, W_PRECISE, 1);
+  return true;
+}
+
+function isScalarSlot(env: Env, frame: HostAddress, slot: number): boolean {
+  return (
+    slot < env.frames.slots(frame) &&
+    env.mem.bytes[kindAddress(frame, slot, 7)] === SLOT_SPILL &&
+    env.regs.isScalar(slotAddress(frame, slot))
+  );
+}
+
+/** Marks what is wanted in one frame; what is marked there already is wanted no more. */
+function markFrame(env: Env, state: State, depth: number, wanted: Wanted): boolean {
+  const { regs } = env;
+  const { marksOnly } = state;
+  const frame = state.frames[depth];
+  let fresh = false;
+  for (let left = wanted.regs[depth] & WALKED_REGS; left !== 0; left &= left - 1) {
+    const i = 31 - Math.clz32(left & -left);
+    const reg = marksOnly ? markedReg(frame, i) : regAddress(frame, i);
+    if (markPlace(env, marksOnly || regs.isScalar(reg), reg)) fresh = true;
+    else wanted.regs[depth] &= ~(1 << i);
+  }
+  for (let i = wanted.nextSlot(depth, 0); i >= 0; i = wanted.nextSlot(depth, i + 1)) {
+    const isScalar = marksOnly ? i < env.frames.slots(frame) : isScalarSlot(env, frame, i);
+    if (markPlace(env, isScalar, marksOnly ? markedSlot(frame, i) : slotAddress(frame, i))) fresh = true;
+    else wanted.dropSlot(depth, i);
+  }
+  return fresh;
+}
+
 /** Marks what is wanted in a stored state; what is marked there already needs no search further back. */
 function markState(env: Env, state: State, wanted: Wanted): boolean {
-  const { regs, mem } = env;
   let fresh = false;
   const lowest = env.legacy ? wanted.frame : 0;
   for (let depth = wanted.frame; depth >= lowest; depth--) {
-    const frame = state.frames[depth];
     const before = wanted.regs[depth];
     const beforeSlots = env.log.verbose ? slotMask(wanted, depth) : '';
-    for (let i = 0; i < 10; i++) {
-      if (((wanted.regs[depth] >> i) & 1) === 0) continue;
-      const reg = regAddress(frame, i);
-      if (!regs.isScalar(reg) || regs.get(reg, W_PRECISE) !== 0) {
-        wanted.regs[depth] &= ~(1 << i);
-      } else {
-        regs.set(reg, W_PRECISE, 1);
-        fresh = true;
-      }
-    }
-    const slots = env.frames.slots(frame);
-    const last = wanted.lastSlot(depth);
-    for (let i = 0; i <= last; i++) {
-      if (!wanted.hasSlot(depth, i)) continue;
-      const place = slotAddress(frame, i);
-      const scalar = i < slots && mem.bytes[kindAddress(frame, i, 7)] === SLOT_SPILL && regs.isScalar(place);
-      if (!scalar || regs.get(place, W_PRECISE) !== 0) {
-        wanted.dropSlot(depth, i);
-      } else {
-        regs.set(place, W_PRECISE, 1);
-        fresh = true;
-      }
-    }
+    if (markFrame(env, state, depth, wanted)) fresh = true;
     if (env.log.verbose) {
       const text = frameText(env, state, depth, true);
       env.log.line(
@@ -100,7 +103,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
 
 /** The walk lost track: every scalar of every state on the path counts as precise. */
 function markAll(env: Env): void {
-  const { regs, mem, log } = env;
+  const { log } = env;
   if (log.verbose && !env.legacy) {
     log.line(
       `mark_precise: frame${env.state.frames.length - 1}: falling back to forcing all scalars precise`,
@@ -109,31 +112,34 @@ function markAll(env: Env): void {
     );
   }
   for (let state: State | null = env.state.parent; state !== null; state = state.parent) {
-    state.frames.forEach((frame, depth) => {
-      for (let i = 0; i < 10; i++) {
-        const reg = regAddress(frame, i);
-        if (!regs.isScalar(reg) || regs.get(reg, W_PRECISE) !== 0) continue;
-        regs.set(reg, W_PRECISE, 1);
-        if (log.verbose && !env.legacy) {
-          log.line(`force_precise: frame${depth}: forcing r${i} to be precise`, env.insn, LOG_LEVEL2);
-        }
-      }
-      const slots = env.frames.slots(frame);
-      for (let i = 0; i < slots; i++) {
-        const place = slotAddress(frame, i);
-        if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL || !regs.isScalar(place)) continue;
-        if (regs.get(place, W_PRECISE) !== 0) continue;
-        regs.set(place, W_PRECISE, 1);
-        if (log.verbose && !env.legacy) {
-          const text = `force_precise: frame${depth}: forcing fp-${(i + 1) * SLOT_BYTES} to be precise`;
-          log.line(text, env.insn, LOG_LEVEL2);
-        }
-      }
-    });
+    for (let depth = 0; depth < state.frames.length; depth++) markAllOf(env, state, depth);
+  }
+}
+
+function markAllOf(env: Env, state: State, depth: number): void {
+  const { regs, log } = env;
+  const { marksOnly } = state;
+  const frame = state.frames[depth];
+  for (let i = 0; i < MARKED_REGS; i++) {
+    const reg = marksOnly ? markedReg(frame, i) : regAddress(frame, i);
+    if (!markPlace(env, marksOnly || regs.isScalar(reg), reg)) continue;
+    if (log.verbose && !env.legacy) {
+      log.line(`force_precise: frame${depth}: forcing r${i} to be precise`, env.insn, LOG_LEVEL2);
+    }
+  }
+  const slots = env.frames.slots(frame);
+  for (let i = 0; i < slots; i++) {
+    const isScalar = marksOnly || isScalarSlot(env, frame, i);
+    if (!markPlace(env, isScalar, marksOnly ? markedSlot(frame, i) : slotAddress(frame, i))) continue;
+    if (log.verbose && !env.legacy) {
+      const text = `force_precise: frame${depth}: forcing fp-${(i + 1) * SLOT_BYTES} to be precise`;
+      log.line(text, env.insn, LOG_LEVEL2);
+    }
   }
 }
 
 function walk(env: Env, wanted: Wanted): void {
+  const { history } = env;
   let state = env.state;
   let last = env.insn;
   let after = -1;
@@ -155,16 +161,16 @@ function walk(env: Env, wanted: Wanted): void {
       if (skip) {
         skip = false;
       } else {
-        const entry = noted !== null && noted.insn === at ? noted : null;
+        const entry = noted !== NO_STEP && history.insn(noted) === at ? noted : NO_STEP;
         if (step(env, at, after, entry, wanted) === UNSUPPORTED) return markAll(env);
         if (wanted.empty) return;
       }
       after = at;
-      const isStart = noted === null || (noted.up === null && noted.insn === at);
+      const isStart = noted === NO_STEP || (history.up(noted) === NO_STEP && history.insn(noted) === at);
       if (at === first && isStart) break;
-      if (noted !== null && noted.insn === at) {
-        at = noted.previous;
-        noted = noted.up;
+      if (noted !== NO_STEP && history.insn(noted) === at) {
+        at = history.previous(noted);
+        noted = history.up(noted);
       } else {
         at--;
       }
@@ -186,8 +192,8 @@ function markEntry(env: Env, state: State, wanted: Wanted): void {
   if (wanted.frame !== 0 || !wanted.noSlots || (wanted.regs[0] & ~ARGUMENTS) !== 0) return markAll(env);
   for (let i = 1; i <= 5; i++) {
     if (!wanted.has(i)) continue;
-    const reg = regAddress(state.frames[0], i);
-    if (env.regs.isScalar(reg)) env.regs.set(reg, W_PRECISE, 1);
+    const reg = state.marksOnly ? markedReg(state.frames[0], i) : regAddress(state.frames[0], i);
+    markPlace(env, state.marksOnly || env.regs.isScalar(reg), reg);
   }
 }
 

@@ -1,14 +1,16 @@
-import { FRAME_CALLSITE, LIVE_DONE, LIVE_READ, LIVE_READ64 } from '../../assembly/layout/verifier.js';
-import type { HostAddress, InsnIndex } from '../quantities.js';
+import { FRAME_CALLSITE, LIVE_DONE } from '../../assembly/layout/verifier.js';
+import type { InsnIndex } from '../quantities.js';
 import { loopEntryOf, updateLoopEntry } from './branch-stack.js';
 import { callsCallback } from './call/callback-kinds.js';
 import { isIterNext, iterIsActive, iterDepthsDiffer } from './call/iterators.js';
 import { Exactness, mayLoop, statesEqual } from './compare-states.js';
+import { dropValues } from './dropped.js';
 import type { Env } from './env.js';
+import { NO_SLOT, NO_STEP } from './history.js';
 import { frameText } from './log-text.js';
 import { propagatePrecision, pushHistory } from './precision.js';
 import { W_LIVE } from './registers.js';
-import { type State, kindAddress, regAddress, slotAddress } from './state.js';
+import { type State, regAddress } from './state.js';
 import { Errno, VerifierError } from './verifier-error.js';
 
 const MIN_JUMPS = 2;
@@ -16,8 +18,6 @@ const MIN_INSNS = 8;
 const LOOP_JUMPS = 20;
 const LOOP_INSNS = 100;
 const MAX_HISTORY = 40;
-/** Dropped states after which they are looked at, to free some. */
-const MIN_DROPPED = 64;
 const UNPRIVILEGED_STATES = 64;
 /** Misses per hit after which a stored state is dropped, and the same for loop checkpoints. */
 const MISSES = 3;
@@ -36,26 +36,8 @@ function sameCallsites(env: Env, a: State, b: State): boolean {
 
 /** A proved state keeps only what it read: the rest never mattered. */
 function clean(env: Env, state: State): void {
-  const { regs, mem } = env;
-  const first = regAddress(state.frames[0], 0);
-  if ((regs.get(first, W_LIVE) & LIVE_DONE) !== 0) return;
-  for (const frame of state.frames) {
-    for (let i = 0; i < 10; i++) {
-      const reg = regAddress(frame, i);
-      const live = regs.get(reg, W_LIVE);
-      regs.set(reg, W_LIVE, live | LIVE_DONE);
-      if ((live & LIVE_READ) === 0) regs.setNotInit(reg);
-    }
-    const slots = env.frames.slots(frame);
-    for (let i = 0; i < slots; i++) {
-      const place = slotAddress(frame, i);
-      const live = regs.get(place, W_LIVE);
-      regs.set(place, W_LIVE, live | LIVE_DONE);
-      if ((live & LIVE_READ) !== 0) continue;
-      regs.setNotInit(place);
-      mem.bytes.fill(0, kindAddress(frame, i, 0), kindAddress(frame, i, 8));
-    }
-  }
+  if ((env.regs.get(regAddress(state.frames[0], 0), W_LIVE) & LIVE_DONE) !== 0) return;
+  for (let depth = 0; depth < state.frames.length; depth++) env.mem.domain.frameClean(state.frames[depth]);
 }
 
 function inOpenLoop(state: State): boolean {
@@ -63,24 +45,13 @@ function inOpenLoop(state: State): boolean {
   return entry !== null && entry.branches > 0;
 }
 
-function propagateReg(env: Env, from: HostAddress, to: HostAddress): void {
-  const { regs } = env;
-  const have = regs.get(to, W_LIVE) & LIVE_READ;
-  const want = regs.get(from, W_LIVE) & LIVE_READ;
-  if (have === LIVE_READ64 || want === 0 || have === want) return;
-  const marked = env.mem.domain.liveMarkRead(from, to, want);
-  if (marked > env.longestMark) env.longestMark = marked;
-}
-
 /** What the proved state read is read from here on as well. */
 function propagateLiveness(env: Env, old: State): void {
   const top = old.frames.length - 1;
   for (let depth = top; depth >= 0; depth--) {
-    const from = old.frames[depth];
     const to = env.state.frames[depth];
-    for (let i = depth < top ? 6 : 0; i < 10; i++) propagateReg(env, regAddress(from, i), regAddress(to, i));
-    const slots = Math.min(env.frames.slots(from), env.frames.slots(to));
-    for (let i = 0; i < slots; i++) propagateReg(env, slotAddress(from, i), slotAddress(to, i));
+    const marked = env.mem.domain.framePropagateRead(old.frames[depth], to, depth === top ? 1 : 0);
+    if (marked > env.longestMark) env.longestMark = marked;
   }
 }
 
@@ -147,10 +118,10 @@ function remember(env: Env, list: State[]): void {
   state.parent = stored;
   state.firstInsn = env.insn;
   state.depth = stored.depth + 1;
-  state.history = null;
+  state.history = NO_STEP;
   state.historyLength = 0;
   state.loopEntry = null;
-  env.historyEntry = null;
+  env.historyStep = NO_STEP;
   env.justStored = true;
   list.push(stored);
   connect(env, state, stored);
@@ -209,6 +180,7 @@ export function isStateVisited(env: Env): boolean {
     if (one.misses > one.hits * allowed + allowed) {
       list.splice(i--, 1);
       env.liveStates--;
+      one.isDropped = true;
       env.dropped.push(one);
     }
   }
@@ -216,29 +188,16 @@ export function isStateVisited(env: Env): boolean {
   if (!env.privileged && stored > UNPRIVILEGED_STATES) return false;
   if (!add) return false;
   remember(env, list);
-  freeDropped(env);
+  if (env.dropped.length >= env.droppedLimit) dropValues(env);
   return false;
 }
 
 function hit(env: Env, one: State): boolean {
   one.hits++;
   propagateLiveness(env, one);
-  if (env.program.jumpPoint[env.insn] !== 0) pushHistory(env, -1, 0, null);
+  if (env.program.jumpPoint[env.insn] !== 0) pushHistory(env, NO_SLOT, 0, null);
   propagatePrecision(env, one);
   return true;
-}
-
-/** States dropped from the lists are freed once nothing of them is on a path. */
-function freeDropped(env: Env): void {
-  if (env.dropped.length < env.droppedLimit) return;
-  const kept: State[] = [];
-  for (const state of env.dropped) {
-    if (state.branches > 0 || state.usedAsLoopEntry) kept.push(state);
-    else env.frames.freeState(state);
-  }
-  env.dropped = kept;
-  // Those of one long path stay for its whole length: looked at again when they have doubled.
-  env.droppedLimit = Math.max(MIN_DROPPED, 2 * kept.length);
 }
 
 /** The bucket of an instruction and a call site. */

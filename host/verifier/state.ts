@@ -9,12 +9,17 @@ import {
   FRAME_SLOTS,
   FRAME_STACK,
   FRAME_SUBPROGRAM,
+  MARKED_REGS,
+  MARKS_HEADER,
+  MARK_SIZE,
+  REG_LIVE,
   REG_SIZE,
   SLOT_KINDS,
   SLOT_SIZE,
 } from '../../assembly/layout/verifier.js';
 import type { VerifierMemory } from '../core/verifier.js';
 import type { HostAddress, InsnIndex } from '../quantities.js';
+import { NO_STEP } from './history.js';
 
 /** A resource the program holds and must give back. */
 export interface Reference {
@@ -28,19 +33,6 @@ export interface Reference {
 export interface HeldLock {
   readonly id: number;
   readonly where: number;
-}
-
-/** One step of the path since the state's start: where control arrived from, and what the step touched. */
-export interface HistoryEntry {
-  readonly insn: InsnIndex;
-  readonly previous: InsnIndex;
-  /** Stack slot touched: -1 = none. */
-  slot: number;
-  frame: number;
-  /** Scalars linked at a conditional jump; null = none. */
-  linked: readonly LinkedPlace[] | null;
-  /** The step noted before. */
-  readonly up: HistoryEntry | null;
 }
 
 /** A register (slot < 0) or stack slot that carries a linked scalar. */
@@ -67,7 +59,7 @@ export class State {
   firstInsn: InsnIndex = 0;
   lastInsn: InsnIndex = 0;
   /** Latest step noted since the state's start; copies of a state share what came before. */
-  history: HistoryEntry | null = null;
+  history = NO_STEP;
   historyLength = 0;
   references: readonly Reference[] = NO_REFERENCES;
   lock: HeldLock | null = null;
@@ -81,6 +73,12 @@ export class State {
   callbackUnroll = 0;
   usedAsLoopEntry = false;
   freed = false;
+  /** Frames are marks only (assembly/layout/verifier.ts): values are gone. */
+  marksOnly = false;
+  /** Taken off the lists of states to compare with. */
+  isDropped = false;
+  /** Number of the last walk over open paths that met it. */
+  visit = 0;
   /** Of a queued state: where it goes on, and the instruction it comes from. */
   nextInsn: InsnIndex = 0;
   previousInsn: InsnIndex = -1;
@@ -97,6 +95,12 @@ export const regAddress = (frame: HostAddress, reg: number): HostAddress =>
   frame + FRAME_REGS + reg * REG_SIZE;
 export const slotAddress = (frame: HostAddress, slot: number): HostAddress =>
   frame + FRAME_STACK + slot * SLOT_SIZE;
+/** The same places of a state that has only marks left. */
+export const markedReg = (marks: HostAddress, reg: number): HostAddress =>
+  marks + MARKS_HEADER + reg * MARK_SIZE - REG_LIVE;
+export const markedSlot = (marks: HostAddress, slot: number): HostAddress =>
+  markedReg(marks, MARKED_REGS + slot);
+const marksBytes = (slots: number): number => MARKS_HEADER + (MARKED_REGS + slots) * MARK_SIZE;
 export const kindAddress = (frame: HostAddress, slot: number, byte: number): HostAddress =>
   frame + FRAME_STACK + slot * SLOT_SIZE + SLOT_KINDS + byte;
 
@@ -176,6 +180,9 @@ export class Frames {
     to.branches = 0;
     to.usedAsLoopEntry = false;
     to.freed = false;
+    to.marksOnly = false;
+    to.isDropped = false;
+    to.visit = 0;
     to.hits = 0;
     to.misses = 0;
     to.parent = from.parent;
@@ -197,9 +204,28 @@ export class Frames {
     return to;
   }
 
+  private freeMarks(marks: HostAddress): void {
+    this.mem.free(marks, marksBytes(this.slots(marks)));
+  }
+
+  /** Replaces the frames of a state by their marks; the frames are still to be freed. */
+  keepMarks(state: State): HostAddress[] {
+    const old = state.frames;
+    state.frames = old.map((frame) => {
+      const marks = this.mem.alloc(marksBytes(this.slots(frame)));
+      this.mem.domain.frameMarks(marks, frame);
+      return marks;
+    });
+    state.marksOnly = true;
+    return old;
+  }
+
   freeState(state: State): void {
     if (state.freed) return;
-    for (const frame of state.frames) this.free(frame);
+    for (const frame of state.frames) {
+      if (state.marksOnly) this.freeMarks(frame);
+      else this.free(frame);
+    }
     state.freed = true;
   }
 
@@ -209,7 +235,7 @@ export class Frames {
     if (pool.length >= POOLED) return;
     state.frames.length = 0;
     state.parent = null;
-    state.history = null;
+    state.history = NO_STEP;
     state.loopEntry = null;
     state.lock = null;
     state.references = NO_REFERENCES;

@@ -46,10 +46,15 @@ export class Wanted {
     );
   }
 
-  /** Highest slot wanted; -1 = none. */
-  lastSlot(frame: number): number {
-    const high = this.slotsHigh[frame];
-    return high !== 0 ? 63 - Math.clz32(high) : 31 - Math.clz32(this.slotsLow[frame]);
+  /** Lowest slot wanted, from `slot` on; -1 = none. */
+  nextSlot(frame: number, slot: number): number {
+    if (slot < 32) {
+      const low = this.slotsLow[frame] & (-1 << slot);
+      if (low !== 0) return 31 - Math.clz32(low & -low);
+      slot = 32;
+    }
+    const high = slot < 64 ? this.slotsHigh[frame] & (-1 << (slot - 32)) : 0;
+    return high !== 0 ? 63 - Math.clz32(high & -high) : -1;
   }
 
   addSlot(frame: number, slot: number): void {

@@ -13,7 +13,7 @@ export function previousRound(env: Env, at: InsnIndex): State | null {
   const latest = state.parent;
   const isThisRound = env.insn === at && latest?.insn === at;
   for (let one = isThisRound ? latest.parent : latest; one !== null; one = one.parent) {
-    if (one.insn === at && one.frames.length === state.frames.length) return one;
+    if (one.insn === at && !one.marksOnly && one.frames.length === state.frames.length) return one;
   }
   return null;
 }

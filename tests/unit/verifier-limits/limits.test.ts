@@ -44,6 +44,12 @@ const CASES: readonly Case[] = [
     memory: 64,
   },
   {
+    name: '2^1000 paths',
+    program: () => hostile.branchBomb(1000),
+    modern: [E2BIG, TOO_LARGE],
+    memory: 64,
+  },
+  {
     name: '10,000 branches in a row',
     program: () => hostile.branchChain(10_000),
     modern: [E2BIG, TOO_COMPLEX],
@@ -60,7 +66,7 @@ const CASES: readonly Case[] = [
     name: '6 calls in each of 7 functions',
     program: () => hostile.callTree(7, 6),
     modern: [E2BIG, TOO_LARGE],
-    memory: 640,
+    memory: 256,
   },
   {
     name: 'stacks of 256 bytes, three deep',
@@ -84,7 +90,7 @@ const CASES: readonly Case[] = [
     name: 'may_goto in may_goto, 100 deep',
     program: () => hostile.mayGotoStorm(100),
     modern: [E2BIG, TOO_LARGE],
-    memory: 512,
+    memory: 128,
   },
 ];
 
