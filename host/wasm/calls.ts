@@ -46,7 +46,7 @@ export function callFunction(from: FunctionCode, insn: Insn): boolean {
     out.get(locals.tailCalls);
     out.memory(W.I32_STORE, around.state + E.STATE_TAIL_CALLS);
   }
-  from.loadWindow();
+  if (code.callsOut) from.loadWindow();
   return true;
 }
 

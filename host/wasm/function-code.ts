@@ -38,6 +38,8 @@ export interface ProgramCode {
   /** Registers that come back from functions. */
   readonly results: readonly number[];
   readonly hasTailCalls: boolean;
+  /** It calls helpers or other programs: what pages there are may change. */
+  readonly callsOut: boolean;
   /** Numbers of functions in the module. */
   readonly index: {
     readonly gate: number;

@@ -86,7 +86,11 @@ function body(
   makeReducible(nodes, root);
   if (nodes.length <= UNROLLED) {
     unrollLoops(nodes, root);
-    guardLoops(nodes, root, code.insns, { pointers, isVerified: code.verified });
+    guardLoops(nodes, root, code.insns, {
+      pointers,
+      isVerified: code.verified,
+      callsOut: code.callsOut,
+    });
   }
   const order = orderOf(nodes, root);
   const looping = nodesInLoops(order);

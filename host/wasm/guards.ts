@@ -39,6 +39,8 @@ export interface Checks {
   readonly pointers: ReadonlyMap<InsnIndex, Provenance>;
   /** A verifier proved every plain access. */
   readonly isVerified: boolean;
+  /** Calls may change pages. */
+  readonly callsOut: boolean;
 }
 
 /** Guards the innermost loops of a reducible graph. Nodes are added at the end. */
@@ -57,7 +59,7 @@ function guard(nodes: FlowNode[], order: Order, loop: Loop, insn: Insn, checks: 
   const note = (node: number, slot: InsnIndex, place: Place): void => void known.get(node)?.set(slot, place);
 
   // The round: addresses in terms of registers at the header.
-  const states = new Map([[header, new LinearState()]]);
+  const states = new Map([[header, new LinearState(checks.callsOut)]]);
   const accesses: Access[] = [];
   for (const node of body) {
     const state = states.get(node) as LinearState;
@@ -82,7 +84,7 @@ function guard(nodes: FlowNode[], order: Order, loop: Loop, insn: Insn, checks: 
   const ofBlock = new Map<number, readonly Group[]>();
   for (const node of body) {
     const left: Access[] = [];
-    const state = new LinearState();
+    const state = new LinearState(checks.callsOut);
     scan(nodes[node], state, insn, checks, (slot, base, check) => {
       if (check === 'window' && state.isIntact && !known.get(node)?.has(slot))
         left.push({ node, slot, reach: withOffset(base, insn.off) });

@@ -30,11 +30,12 @@ const isU32 = (value: Linear | null): value is Linear =>
 
 /** Registers at one place of a region; null = anything. */
 export class LinearState {
-  /** No call came since the beginning. */
+  /** Pages are what they were at the beginning. */
   isIntact = true;
   readonly #values: (Linear | null)[] = [];
 
-  constructor() {
+  /** `callsOut`: calls may change pages. */
+  constructor(private readonly callsOut: boolean) {
     for (let register = 0; register < REGISTERS; register++)
       this.#values.push({ terms: [{ register, factor: 1 }], least: 0, most: 0 });
   }
@@ -44,7 +45,7 @@ export class LinearState {
   }
 
   copy(): LinearState {
-    const made = new LinearState();
+    const made = new LinearState(this.callsOut);
     made.isIntact = this.isIntact;
     this.#values.forEach((value, register) => (made.#values[register] = value));
     return made;
@@ -90,7 +91,7 @@ export class LinearState {
       case I.BPF_JMP:
         if (insn.operation !== I.BPF_CALL && insn.operation !== I.BPF_TAIL_CALL) return;
         values.fill(null, 0, 6);
-        this.isIntact = false;
+        this.isIntact &&= !this.callsOut;
     }
   }
 

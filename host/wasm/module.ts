@@ -103,7 +103,8 @@ export function translateProgram(
       parameters: raw ? RAW_PARAMETERS : ARGUMENTS.slice(0, counts[index]),
     })),
     results: raw ? RAW_RESULTS : [0],
-    hasTailCalls: hasOpcode(insns, 0xf5),
+    hasTailCalls: hasOpcode(insns, TAIL_CALL),
+    callsOut: hasOpcode(insns, TAIL_CALL) || hasOpcode(insns, CALL, (bytes) => bytes[1] >> 4 !== 1),
     index: {
       gate: GATE,
       tail: TAIL,
@@ -130,8 +131,12 @@ export function translateProgram(
   return { bytes: assemble(code, mains, parts), gates };
 }
 
-function hasOpcode(insns: Uint8Array, opcode: number): boolean {
-  for (let at = 0; at < insns.length; at += INSN_SIZE) if (insns[at] === opcode) return true;
+const CALL = 0x85;
+const TAIL_CALL = 0xf5;
+
+function hasOpcode(insns: Uint8Array, opcode: number, which = (_: Uint8Array): boolean => true): boolean {
+  for (let at = 0; at < insns.length; at += INSN_SIZE)
+    if (insns[at] === opcode && which(insns.subarray(at, at + INSN_SIZE))) return true;
   return false;
 }
 

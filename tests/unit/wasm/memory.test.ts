@@ -101,6 +101,41 @@ describe('memory as the interpreter sees it', () => {
     );
     assert.equal(oops?.ip, 3n);
   });
+
+  it('the same in a loop, where the second load of a round stands behind the helper', () => {
+    const { memory } = both;
+    const block = memory.alloc('direct', 2 * PAGE_SIZE, PAGE_SIZE);
+    const program = both.load(
+      source(
+        code(
+          insn(0xbf, 6, 1),
+          insn(0xb7, 9, 0, 0, 5),
+          insn(0x79, 7, 6),
+          insn(0x85, 0, 0, 0, 8),
+          insn(0x79, 0, 6, 8),
+          insn(0x17, 9, 0, 0, 1),
+          insn(0x55, 9, 0, -5),
+          EXIT,
+        ),
+      ),
+    );
+    let calls = 0;
+    const { oops } = both.run(
+      program,
+      [block],
+      {
+        gate: () => {
+          if (++calls === 3) memory.unmap(block, PAGE_SIZE);
+          return 0n;
+        },
+      },
+      () => {
+        memory.map(block, PAGE_SIZE, 3);
+        calls = 0;
+      },
+    );
+    assert.deepEqual([oops?.ip, calls], [4n, 3]);
+  });
 });
 
 describe('probe loads fault as on the interpreter', () => {
