@@ -125,7 +125,7 @@ test('a JIT without PROBE_MEM leaves the program to the interpreter, with the sa
       const loaded = loadTwice(kernel, NAMELEN);
       assert.equal(loaded.images.length === 0, kernel === without);
       if (kernel === without) assert.match(loaded.jitError!.message, /unknown opcode 21/);
-      const result = loaded.run(kernel.context.tracing([3, pointer(kernel), 0, 0]));
+      loaded.run(kernel.context.tracing([3, pointer(kernel), 0, 0]));
 
       return loaded.maps[0]!.lookup(0);
     });
