@@ -20,7 +20,7 @@ export interface TailCallState {
  * one cell per slot.
  */
 export class InsnAux {
-  /** 1 = simulated on some path. */
+  /** 1 = simulated on some path that is not mispredicted. */
   readonly seen: Uint8Array;
   /** Register type (reg-type.ts) of the pointer a load or store went through; 0 = none. */
   readonly pointerType: Int32Array;

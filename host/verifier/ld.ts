@@ -142,6 +142,6 @@ export function simulateLd(env: Env, at: InsnIndex): InsnIndex {
   if (mode !== isa.BPF_IMM) env.fail(Errno.EINVAL, 'invalid BPF_LD mode');
   if ((code.opcode[at] & 0x18) !== isa.BPF_DW) env.fail(Errno.EINVAL, 'invalid BPF_LD_IMM insn');
   simulateImm64(env, at);
-  env.aux.seen[at + 1] = 1;
+  env.aux.seen[at + 1] = env.aux.seen[at];
   return at + 2;
 }

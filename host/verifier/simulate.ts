@@ -113,7 +113,8 @@ function explore(env: Env): void {
       log.instruction(disassembleAt(env, at), at);
     }
     jumped = false;
-    aux.seen[at] = 1;
+    // What only mispredicted paths reach is as dead as what none reaches.
+    if (!env.state.speculative) aux.seen[at] = 1;
     if (env.observe !== null) env.observe(env, at);
     const next = step(env, at);
     if (next === STEP_END) {

@@ -375,6 +375,22 @@ const cases: readonly VerifierCase[] = [
   },
   {
     rule: 'mispredicted branches are followed',
+    name: 'what only they reach is dead',
+    unprivileged: true,
+    text: `r6 = 0
+      if r6 == 0x0 goto skip
+      r6 = 1
+      skip: r0 = 0
+      exit`,
+    want: 'ok',
+    xlated: `r6 = 0
+      if r6 == 0x0 goto pc+1
+      goto pc-1
+      r0 = 0
+      exit`,
+  },
+  {
+    rule: 'mispredicted branches are followed',
     name: 'privileged',
     maps: [{ type: MAP.ARRAY, value: 64 }],
     text: `r6 = 0${LOOKUP}
