@@ -36,10 +36,25 @@ function checkCallbackBodies(env: Env): void {
     if (subprogram.hasLdAbs && env.callbacks.has(index)) {
       env.fail(Errno.EINVAL, 'cannot use BPF_LD_[ABS|IND] within callback');
     }
-    if (subprogram.hasTailCall && subprogram.isExceptionCallback === true) {
+    if (subprogram.isExceptionCallback === true && reachesTailCall(env, index)) {
       env.fail(Errno.EINVAL, 'cannot tail call within exception cb');
     }
   });
+}
+
+/** A function, or one that it calls at any depth, has a tail call. */
+function reachesTailCall(env: Env, start: number): boolean {
+  const { calleeOf, subprograms } = env.program;
+  const reached = [start];
+  for (let i = 0; i < reached.length; i++) {
+    const subprogram = subprograms[reached[i]];
+    if (subprogram.hasTailCall) return true;
+    for (let at = subprogram.start; at < subprogram.end; at++) {
+      const callee = calleeOf[at];
+      if (callee >= 0 && !reached.includes(callee)) reached.push(callee);
+    }
+  }
+  return false;
 }
 
 /** Sums the stack of every chain of calls (through static functions and synchronous callbacks). */
@@ -96,4 +111,7 @@ export function checkStackDepth(env: Env): void {
   checkCallbackBodies(env);
   walkFrom(env, 0);
   for (const subprogram of env.asyncCallbacks) walkFrom(env, subprogram);
+  env.program.subprograms.forEach((subprogram, index) => {
+    if (subprogram.isExceptionCallback === true) walkFrom(env, index);
+  });
 }

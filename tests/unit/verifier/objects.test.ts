@@ -364,6 +364,15 @@ const cases: readonly VerifierCase[] = [
   },
   {
     rule: "can't spin_{lock,unlock} in rbtree cb",
+    name: 'compares',
+    ...tc,
+    text: `${VALUE}${LEAF}${LOCK}${ADD}${UNLOCK}${OUT}
+      less: r0 = 0
+      exit`,
+    want: 'ok',
+  },
+  {
+    rule: "can't spin_{lock,unlock} in rbtree cb",
     ...tc,
     text: `${VALUE}${LEAF}${LOCK}${ADD}${UNLOCK}${OUT}
       less: r1 = map_value 0
