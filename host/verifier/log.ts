@@ -42,6 +42,11 @@ export class Log {
     return (this.level & LOG_LEVEL2) !== 0;
   }
 
+  /** Whether anything is printed besides errors and the closing line. */
+  get tells(): boolean {
+    return (this.level & (LOG_LEVEL1 | LOG_LEVEL2)) !== 0;
+  }
+
   line(text: string, insn: InsnIndex, level = LOG_LEVEL1): void {
     this.insnLength = -1;
     this.push({ level, insn, text });
@@ -80,11 +85,12 @@ export class Log {
   }
 }
 
-/** Text of a log: lines that `level` shows, each ended by a newline. */
+/** Text of a log: lines that `level` shows, each ended by a newline. Errors and the closing line show at any level. */
 export function logText(records: readonly LogRecord[], level: number): string {
+  const shown = level === LOG_STATS ? LOG_LEVEL1 : level & (LOG_LEVEL1 | LOG_LEVEL2);
   let text = '';
   for (const record of records) {
-    if (record.level === LOG_STATS || record.level <= (level & 3)) text += `${record.text}\n`;
+    if (record.level === LOG_STATS || record.level <= shown) text += `${record.text}\n`;
   }
   return text;
 }
