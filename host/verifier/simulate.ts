@@ -62,7 +62,7 @@ function printState(env: Env, from: InsnIndex, to: InsnIndex): void {
 }
 
 function printSafe(env: Env, from: InsnIndex, jumped: boolean): void {
-  if (env.log.level === 0) return;
+  if (!env.log.tells) return;
   if (jumped) {
     env.log.line('', env.insn, LOG_LEVEL1);
     env.log.line(`from ${from} to ${env.insn}${speculativeText(env)}: safe`, env.insn, LOG_LEVEL1);
@@ -189,13 +189,11 @@ function simulateGlobals(env: Env): void {
     );
     if (next < 0) return;
     done.add(next);
-    if (env.log.level > 0 && !env.legacy) {
-      env.log.line(`Validating ${subprograms[next].name}() func#${next}...`, subprograms[next].start);
-    } else if (env.log.level > 0) {
+    if (env.log.tells) {
       env.log.line(`Validating ${subprograms[next].name}() func#${next}...`, subprograms[next].start);
     }
     simulateFunction(env, next);
-    if (env.log.level > 0) {
+    if (env.log.tells) {
       const name = env.legacy ? '' : ` ('${subprograms[next].name}')`;
       env.log.line(
         `Func#${next}${name} is safe for any args that match its prototype`,
