@@ -231,7 +231,7 @@ function accessKptr(
       env.fail(Errno.EACCES, `BPF_ST imm must be 0 when storing to kptr at off=${field.offset}`);
     }
     const value = access.value;
-    if (value >= 0 && !regs.isZero(env.reg(value)) && !kptrFits(env, value, field)) env.refuse(Errno.EACCES);
+    if (value >= 0 && !regs.isZero(env.reg(value)) && !kptrFits(env, value, field)) env.refuse(Errno.EINVAL);
     return null;
   }
   return { btf: field.pointeeBtf ?? 0, id: field.pointee, flags: loadedKptrFlags(env, field) | MAYBE_NULL };

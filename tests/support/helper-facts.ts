@@ -287,14 +287,14 @@ const LISTS: Record<string, string> = {
   cgroup_sock_addr: `bind get_socket_cookie>bpf_get_socket_cookie_sock_addr
     get_netns_cookie>bpf_get_netns_cookie_sock_addr perf_event_output>bpf_event_output_data
     sk_lookup_tcp>bpf_sock_addr_sk_lookup_tcp sk_lookup_udp>bpf_sock_addr_sk_lookup_udp sk_release
-    skc_lookup_tcp>bpf_sock_addr_skc_lookup_tcp sk_storage_get sk_storage_delete setsockopt getsockopt`,
+    skc_lookup_tcp>bpf_sock_addr_skc_lookup_tcp sk_storage_get sk_storage_delete setsockopt>bpf_sock_addr_setsockopt getsockopt>bpf_sock_addr_getsockopt`,
   sk_reuseport: `sk_select_reuseport>sk_select_reuseport skb_load_bytes>sk_reuseport_load_bytes
     skb_load_bytes_relative>sk_reuseport_load_bytes_relative get_socket_cookie>bpf_get_socket_ptr_cookie
     ktime_get_coarse_ns`,
   flow_dissector: `skb_load_bytes>bpf_flow_dissector_load_bytes`,
   cgroup_sysctl: `sysctl_get_name sysctl_get_current_value sysctl_get_new_value sysctl_set_new_value
     ktime_get_coarse_ns perf_event_output>bpf_event_output_data`,
-  cgroup_sockopt: `get_netns_cookie>bpf_get_netns_cookie_sockopt sk_storage_get sk_storage_delete setsockopt getsockopt
+  cgroup_sockopt: `get_netns_cookie>bpf_get_netns_cookie_sockopt sk_storage_get sk_storage_delete setsockopt>bpf_sk_setsockopt getsockopt>bpf_sk_getsockopt
     tcp_sock perf_event_output>bpf_event_output_data`,
   sk_lookup: `perf_event_output>bpf_event_output_data sk_assign>bpf_sk_lookup_assign sk_release`,
   tracing: `map_lookup_elem map_update_elem map_delete_elem map_push_elem map_pop_elem map_peek_elem
@@ -307,7 +307,7 @@ const LISTS: Record<string, string> = {
     ringbuf_discard ringbuf_query jiffies64 get_task_stack copy_from_user copy_from_user_task
     snprintf_btf per_cpu_ptr this_cpu_ptr task_storage_get task_storage_delete for_each_map_elem
     snprintf get_func_ip>bpf_get_func_ip_tracing get_branch_snapshot find_vma trace_vprintk`,
-  kprobe: `perf_event_output get_stackid get_stack override_return get_func_ip get_attach_cookie`,
+  kprobe: `perf_event_output get_stackid get_stack override_return get_func_ip>bpf_get_func_ip_kprobe get_attach_cookie>bpf_get_attach_cookie_trace`,
   tracepoint: `perf_event_output>bpf_perf_event_output_tp get_stackid>bpf_get_stackid_tp get_stack>bpf_get_stack_tp
     get_attach_cookie>bpf_get_attach_cookie_trace`,
   perf_event: `perf_event_output>bpf_perf_event_output_tp get_stackid>bpf_get_stackid_pe get_stack>bpf_get_stack_pe
@@ -318,9 +318,10 @@ const LISTS: Record<string, string> = {
     skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock skc_to_unix_sock skc_to_mptcp_sock
     sk_storage_get>bpf_sk_storage_get_tracing sk_storage_delete>bpf_sk_storage_delete_tracing
     sock_from_file get_socket_cookie>bpf_get_socket_ptr_cookie xdp_get_buff_len seq_printf seq_write
-    seq_printf_btf d_path get_func_arg get_func_ret get_func_arg_cnt get_attach_cookie`,
+    seq_printf_btf d_path get_func_arg>get_func_arg get_func_ret>get_func_ret
+    get_func_arg_cnt>get_func_arg_cnt get_attach_cookie>bpf_get_attach_cookie_tracing`,
   lsm: `inode_storage_get inode_storage_delete sk_storage_get sk_storage_delete spin_lock spin_unlock
-    bprm_opts_set ima_inode_hash ima_file_hash get_attach_cookie setsockopt getsockopt`,
+    bprm_opts_set ima_inode_hash ima_file_hash get_attach_cookie>bpf_get_attach_cookie_tracing setsockopt>bpf_sk_setsockopt getsockopt>bpf_sk_getsockopt`,
   syscall: `sys_bpf btf_find_by_name_kind sys_close kallsyms_lookup_name`,
   lirc: `rc_repeat rc_keydown rc_pointer_rel map_lookup_elem map_update_elem map_delete_elem map_push_elem
     map_pop_elem map_peek_elem ktime_get_ns ktime_get_boot_ns tail_call get_prandom_u32>bpf_user_rnd_u32
@@ -454,6 +455,27 @@ function isRefused({ type, attachType = 0, attach }: Home, name: string, is61: b
   }
 }
 
+/** Calls that become other instructions: 6.12, then 6.1. */
+const INLINED = /^(map_lookup_elem|jiffies64|get_smp_processor_id|kptr_xchg|loop|tail_call)$/;
+const INLINED_61 = /^(map_lookup_elem|jiffies64|loop|tail_call)$/;
+const TRAMPOLINE = /^get_func_(arg|ret|arg_cnt|ip)$/;
+/** Calls that go to a function of the map's type. */
+const OF_MAP = /^(map_\w+_elem|redirect_map|for_each_map_elem)$/;
+
+/** What an accepted call goes to: a kernel function, or null for something other than a call of one. */
+export function targetOf(home: Home, name: string, is61: boolean): string | null {
+  if ((is61 ? INLINED_61 : INLINED).test(name) || OF_MAP.test(name)) return null;
+  if (home.type === 'TRACING' && TRAMPOLINE.test(name)) return null;
+  if (name === 'probe_read' || name === 'probe_read_str') return `bpf_${name.replace('read', 'read_compat')}`;
+  const symbol = symbolOf(home, name, is61);
+  if (is61 || symbol === null) return symbol;
+  if (/^task_storage_(get|delete)$/.test(name)) {
+    return home.type === 'LSM' || home.attachType === ITER ? symbol : `${symbol}_recur`;
+  }
+  const sleeps = home.sleepable === true && /^bpf_get_(task_)?stack$/.test(symbol);
+  return sleeps ? `${symbol}_sleepable` : symbol;
+}
+
 /** The kernel function that a helper call goes to; null = programs of this kind may not call it. */
 export function symbolOf(home: Home, name: string, is61: boolean): string | null {
   if (isRefused(home, name, is61) || (is61 && BEFORE_612.has(name))) return null;
@@ -473,3 +495,46 @@ export function symbolOf(home: Home, name: string, is61: boolean): string | null
   }
   return null;
 }
+
+const tracing = (attachType: number, kind: string, target: string): Home => ({
+  ...{ type: 'TRACING', attachType, attach: { kind, target } },
+});
+const lsm = (target: string, attachType = 27): Home => ({
+  ...{ type: 'LSM', attachType, attach: { kind: 'lsm', target } },
+});
+
+/** Each program type, with the attach types that decide what it may call. */
+export const HOMES: readonly Home[] = [
+  ...(
+    [
+      ...['SOCKET_FILTER', 'KPROBE', 'SCHED_CLS', 'SCHED_ACT', 'TRACEPOINT', 'XDP', 'PERF_EVENT', 'LWT_IN'],
+      ...['LWT_OUT', 'LWT_XMIT', 'LWT_SEG6LOCAL', 'SK_SKB', 'SK_MSG', 'RAW_TRACEPOINT', 'LIRC_MODE2'],
+      ...['FLOW_DISSECTOR', 'RAW_TRACEPOINT_WRITABLE'],
+    ] as Home['type'][]
+  ).map((type) => ({ type })),
+  { type: 'CGROUP_SKB', attachType: 0 },
+  { type: 'CGROUP_SKB', attachType: 1 },
+  { type: 'CGROUP_SOCK', attachType: 2 },
+  { type: 'SOCK_OPS', attachType: 3 },
+  { type: 'CGROUP_DEVICE', attachType: 6 },
+  ...[8, 9, 10, 11, 14, 15, 19, 20, 29, 30, 31, 32].map((attachType): Home => ({
+    type: 'CGROUP_SOCK_ADDR',
+    attachType,
+  })),
+  { type: 'SK_REUSEPORT', attachType: 39 },
+  { type: 'CGROUP_SYSCTL', attachType: 18 },
+  { type: 'CGROUP_SOCKOPT', attachType: 21 },
+  { type: 'CGROUP_SOCKOPT', attachType: 22 },
+  tracing(23, 'raw_tp', 'sched_switch'),
+  tracing(24, 'fentry', 'wake_up_new_task'),
+  tracing(25, 'fexit', 'wake_up_new_task'),
+  tracing(26, 'fmod_ret', 'bpf_modify_return_test'),
+  tracing(28, 'iter', 'task'),
+  lsm('file_open'),
+  lsm('socket_bind', 43),
+  { type: 'SK_LOOKUP', attachType: 36 },
+  { type: 'SYSCALL', sleepable: true },
+  { type: 'NETFILTER', attachType: 45 },
+  { type: 'STRUCT_OPS', attach: { kind: 'struct_ops', target: 'tcp_congestion_ops.init' } },
+  { type: 'STRUCT_OPS', attach: { kind: 'struct_ops', target: 'tcp_congestion_ops.release' } },
+];

@@ -84,14 +84,10 @@ export interface VerifierCase {
   /** C declarations: types of values, and functions, found in `text` by their labels (the first is at 0). */
   readonly c?: string;
   readonly spec?: Partial<ProgramSpec>;
-  /** Parts of a kernel other than the recorded one. */
-  readonly kernel?: Partial<KernelView>;
   readonly unprivileged?: boolean;
   /** The kernel's JIT; on unless told. */
   readonly jit?: boolean;
   readonly preemptRt?: boolean;
-  /** What is different about the kernel. */
-  readonly kernel?: Partial<KernelView>;
   /** log_level; 2 unless told. Long paths are told 1. */
   readonly logLevel?: number;
   /** Answer of Linux 6.12; absent = not asked. */

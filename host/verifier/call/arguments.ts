@@ -151,7 +151,7 @@ function checkType(env: Env, proto: Prototype, index: number, arg: Argument, met
     env.fail(Errno.EACCES, `Possibly NULL pointer passed to helper arg${regno}`);
   }
   if (meta.kptr !== null) {
-    if (!kptrFits(env, regno, meta.kptr)) env.refuse(Errno.EACCES);
+    if (!kptrFits(env, regno, meta.kptr)) env.refuse(Errno.EINVAL);
     return;
   }
   if (arg.kind === 'BTF' || arg.kind === 'SOCK_COMMON/BTF') checkStruct(env, index, arg);

@@ -136,7 +136,9 @@ function setResult(env: Env, call: KfuncCall): void {
       return;
     }
     if (pointee.kind === BtfKind.STRUCT) {
-      setBtfPointer(env, r0, 0, pointee.id, (call.flags & KfuncFlag.ITER_NEXT) !== 0 ? elementFlag(env) : 0);
+      const isElement = (call.flags & KfuncFlag.ITER_NEXT) !== 0;
+      const trusted = env.legacy ? 0 : TypeFlag.PTR_TRUSTED;
+      setBtfPointer(env, r0, 0, pointee.id, isElement ? elementFlag(env) : trusted);
     } else {
       const size = call.bufferSize >= 0 ? call.bufferSize : btf.sizeOf(pointee.id);
       if (size === 0) {

@@ -81,14 +81,16 @@ const LISTS: Record<string, string> = {
   CGADDR: `bind get_socket_cookie>bpf_get_socket_cookie_sock_addr
     get_netns_cookie>bpf_get_netns_cookie_sock_addr perf_event_output>bpf_event_output_data
     sk_lookup_tcp>bpf_sock_addr_sk_lookup_tcp sk_lookup_udp>bpf_sock_addr_sk_lookup_udp sk_release
-    skc_lookup_tcp>bpf_sock_addr_skc_lookup_tcp sk_storage_get sk_storage_delete setsockopt getsockopt`,
+    skc_lookup_tcp>bpf_sock_addr_skc_lookup_tcp sk_storage_get sk_storage_delete setsockopt>bpf_sock_addr_setsockopt
+    getsockopt>bpf_sock_addr_getsockopt`,
   REUSEPORT: `sk_select_reuseport>sk_select_reuseport skb_load_bytes>sk_reuseport_load_bytes
     skb_load_bytes_relative>sk_reuseport_load_bytes_relative get_socket_cookie>bpf_get_socket_ptr_cookie
     ktime_get_coarse_ns`,
   FLOW: `skb_load_bytes>bpf_flow_dissector_load_bytes`,
   SYSCTL: `sysctl_get_name sysctl_get_current_value sysctl_get_new_value sysctl_set_new_value
     ktime_get_coarse_ns perf_event_output>bpf_event_output_data`,
-  SOCKOPT: `get_netns_cookie>bpf_get_netns_cookie_sockopt sk_storage_get sk_storage_delete setsockopt getsockopt
+  SOCKOPT: `get_netns_cookie>bpf_get_netns_cookie_sockopt sk_storage_get sk_storage_delete setsockopt>bpf_sk_setsockopt
+    getsockopt>bpf_sk_getsockopt
     tcp_sock perf_event_output>bpf_event_output_data`,
   SK_LOOKUP: `perf_event_output>bpf_event_output_data sk_assign>bpf_sk_lookup_assign sk_release`,
   TRACING: `map_lookup_elem map_update_elem map_delete_elem map_push_elem map_pop_elem map_peek_elem
@@ -101,7 +103,8 @@ const LISTS: Record<string, string> = {
     ringbuf_discard ringbuf_query jiffies64 get_task_stack copy_from_user copy_from_user_task
     snprintf_btf per_cpu_ptr this_cpu_ptr task_storage_get task_storage_delete for_each_map_elem
     snprintf get_func_ip>bpf_get_func_ip_tracing get_branch_snapshot find_vma trace_vprintk`,
-  KPROBE: `perf_event_output get_stackid get_stack override_return get_func_ip get_attach_cookie`,
+  KPROBE: `perf_event_output get_stackid get_stack override_return get_func_ip>bpf_get_func_ip_kprobe
+    get_attach_cookie>bpf_get_attach_cookie_trace`,
   TRACEPOINT: `perf_event_output>bpf_perf_event_output_tp get_stackid>bpf_get_stackid_tp get_stack>bpf_get_stack_tp
     get_attach_cookie>bpf_get_attach_cookie_trace`,
   PERF: `perf_event_output>bpf_perf_event_output_tp get_stackid>bpf_get_stackid_pe get_stack>bpf_get_stack_pe
@@ -112,9 +115,11 @@ const LISTS: Record<string, string> = {
     skc_to_tcp_timewait_sock skc_to_tcp_request_sock skc_to_udp6_sock skc_to_unix_sock skc_to_mptcp_sock
     sk_storage_get>bpf_sk_storage_get_tracing sk_storage_delete>bpf_sk_storage_delete_tracing
     sock_from_file get_socket_cookie>bpf_get_socket_ptr_cookie xdp_get_buff_len seq_printf seq_write
-    seq_printf_btf d_path get_func_arg get_func_ret get_func_arg_cnt get_attach_cookie`,
+    seq_printf_btf d_path get_func_arg>get_func_arg get_func_ret>get_func_ret get_func_arg_cnt>get_func_arg_cnt
+    get_attach_cookie>bpf_get_attach_cookie_tracing`,
   LSM: `inode_storage_get inode_storage_delete sk_storage_get sk_storage_delete spin_lock spin_unlock
-    bprm_opts_set ima_inode_hash ima_file_hash get_attach_cookie setsockopt getsockopt`,
+    bprm_opts_set ima_inode_hash ima_file_hash get_attach_cookie>bpf_get_attach_cookie_tracing setsockopt>bpf_sk_setsockopt
+    getsockopt>bpf_sk_getsockopt`,
   LIRC: `rc_repeat rc_keydown rc_pointer_rel map_lookup_elem map_update_elem map_delete_elem map_push_elem
     map_pop_elem map_peek_elem ktime_get_ns ktime_get_boot_ns tail_call
     get_prandom_u32>bpf_user_rnd_u32 trace_printk`,

@@ -112,7 +112,7 @@ const cases: readonly VerifierCase[] = [
     rule: 'invalid kptr access, R%d type=%s%s',
     ...tc,
     text: `${VALUE}${TASK}${XCHG(16, 'r7')}${OUT}`,
-    want: ['EACCES', 'invalid kptr access, R2 type=ptr_task_struct expected=ptr_local'],
+    want: ['EINVAL', 'invalid kptr access, R2 type=trusted_ptr_task_struct expected=ptr_local'],
   },
   {
     rule: 'store to referenced kptr disallowed',
@@ -157,7 +157,7 @@ const cases: readonly VerifierCase[] = [
       r1 = *(u32 *)(r1 +0)
       *(u64 *)(r6 +8) = r1${OUT}`,
     want: [
-      'EACCES',
+      'EINVAL',
       'invalid kptr access, R1 type=scalar expected=ptr_task_struct or untrusted_ptr_task_struct',
     ],
   },

@@ -542,7 +542,7 @@ const fields: readonly VerifierCase[] = [
     text: lookup('r1 = 5\n*(u64 *)(r0 +16) = r1'),
     maps: typed,
     c: KPTR,
-    want: eacces('invalid kptr access, R1 type=scalar expected=ptr_task_struct or untrusted_ptr_task_struct'),
+    want: einval('invalid kptr access, R1 type=scalar expected=ptr_task_struct or untrusted_ptr_task_struct'),
   },
 ];
 
