@@ -1,5 +1,5 @@
 import { UsageError } from '../errors.js';
-import type { CoreSource } from '../core/core.js';
+import { compileModule, type CoreSource } from '../core/core.js';
 
 /** What the host needs from where it runs. */
 export interface Platform {
@@ -18,4 +18,16 @@ export function setPlatform(platform: Platform): void {
 export function platform(): Platform {
   if (!current) throw new UsageError('USAGE_PLATFORM', 'no platform: import faultline, not a file inside it');
   return current;
+}
+
+let core: Promise<WebAssembly.Module> | undefined;
+
+/** core.wasm that ships beside the code, compiled once for all its instances. */
+export function shippedCore(): Promise<WebAssembly.Module> {
+  return (core ??= Promise.resolve(platform().coreWasm())
+    .then(compileModule)
+    .catch((error: unknown) => {
+      core = undefined;
+      throw error;
+    }));
 }

@@ -1,7 +1,7 @@
 import { Btf } from '../btf/btf.js';
 import { Core, type CoreSource } from '../core/core.js';
 import type { RegionName } from '../mm/guest-memory.js';
-import { platform } from '../platform/platform.js';
+import { shippedCore } from '../platform/platform.js';
 import type { Profile } from '../profiles/profile.js';
 import { profile as profileByName } from '../profiles/profiles.js';
 import { refineProfile } from '../profiles/refine.js';
@@ -34,7 +34,8 @@ export interface BootOptions {
  * const object = kernel.loadObject(await readFile('task_walk.bpf.o'));
  */
 export async function bootKernel(options: BootOptions = {}): Promise<Kernel> {
-  const btf = options.btf instanceof Btf ? options.btf : Btf.parse(options.btf ?? (await shippedBtf()));
+  const { btf: given } = options;
+  const btf = given instanceof Btf ? given : given ? Btf.parse(given) : await shippedBtf();
   const named = options.profile ?? 'linux-6.12';
   const profile = typeof named === 'string' ? profileByName(named, options.variant) : named;
   const core = await loadCore(options.wasm);
@@ -49,11 +50,17 @@ export async function bootKernel(options: BootOptions = {}): Promise<Kernel> {
 
 /** An instance of the core for {@link verify}, {@link compile} and {@link FaultIndex} alone, without a kernel. */
 export async function loadCore(wasm?: CoreSource): Promise<Core> {
-  return Core.load(wasm ?? (await platform().coreWasm()));
+  return Core.load(wasm ?? (await shippedCore()));
 }
 
+let shipped: Promise<Btf> | undefined;
+
 /** Loaded only when it is needed: a bundle whose users bring their own BTF keeps it in a chunk of its own. */
-async function shippedBtf(): Promise<Uint8Array> {
-  const { embeddedBtf } = await import('../profiles/data/embedded-btf.js');
-  return embeddedBtf();
+function shippedBtf(): Promise<Btf> {
+  return (shipped ??= import('../profiles/data/embedded-btf.js')
+    .then(({ embeddedBtf }) => Btf.parse(embeddedBtf()))
+    .catch((error: unknown) => {
+      shipped = undefined;
+      throw error;
+    }));
 }

@@ -23,6 +23,8 @@ export const Errno = {
 
 /** The program was refused, as Linux would refuse it. Code: VERIFIER_REJECT. The message is the kernel's last line. */
 export class VerifierError extends FaultlineError {
+  override readonly name = 'VerifierError';
+
   constructor(
     readonly errno: number,
     message: string,
