@@ -84,6 +84,8 @@ export interface VerifierCase {
   /** C declarations: types of values, and functions, found in `text` by their labels (the first is at 0). */
   readonly c?: string;
   readonly spec?: Partial<ProgramSpec>;
+  /** What is different about the kernel. */
+  readonly kernel?: Partial<KernelView>;
   readonly unprivileged?: boolean;
   /** The kernel's JIT; on unless told. */
   readonly jit?: boolean;
