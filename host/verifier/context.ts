@@ -8,6 +8,8 @@ export interface ContextField {
   readonly regType: number;
   /** Struct of a BTF pointer. */
   readonly btfId?: TypeId;
+  /** BTF of that struct: 0 = the kernel's (default), 2 = that of the program it attaches to. */
+  readonly btf?: 0 | 2;
   /** Size in bytes of the whole field; 0 = the access is not converted. */
   readonly fieldSize: number;
   /** Sign-extending loads of this field are refused. */

@@ -109,8 +109,6 @@ export class Env {
   readonly callbacks = new Set<number>();
   /** Functions that run on their own later: timer and workqueue callbacks. */
   readonly asyncCallbacks = new Set<number>();
-  /** The main program's result is not looked at (struct_ops, ext of void functions). */
-  returnsVoid = false;
   /** Iterator that the call in progress advances. */
   iterOffset = { depth: 0, slot: 0 };
   /** A scalar of which nothing is known. */
@@ -183,8 +181,9 @@ export class Env {
     return this.maps.length - 1;
   }
 
-  /** BTF that a register's id belongs to: 0 = kernel, 1 = program. */
+  /** BTF that a register's id belongs to: 0 = kernel, 1 = program, 2 = the program it attaches to. */
   btf(which: number): Btf {
+    if (which === 2) return this.kernel.target?.spec.btf ?? this.kernel.btf;
     const own = this.program.spec.btf;
     return which === 1 && own !== null ? own : this.kernel.btf;
   }

@@ -12,7 +12,6 @@ import { Errno } from './verifier-error.js';
 
 const TRACING = 26;
 const STRUCT_OPS = 27;
-const EXT = 28;
 const LSM = 29;
 const RAW_TRACEPOINT = 17;
 const CGROUP_SKB = 8;
@@ -25,6 +24,7 @@ const ATTACH_ITER = 28;
 const ATTACH_LSM_CGROUP = 43;
 const ATTACH_EGRESS = 1;
 const ATTACH_SESSION = 56;
+const ZERO = { min: 0, max: 0 };
 /** cgroup_sock, sock_ops, cgroup_device, cgroup_sysctl, cgroup_sockopt, sk_lookup, netfilter. */
 const BOOLEAN_TYPES = new Set([9, 13, 15, 23, 25, 30, 32]);
 const ONLY_ONE = new Set([19, 20, 29, 30, 31, 32, 51, 52, 53]);
@@ -114,7 +114,8 @@ function lsmRange(env: Env, attach: number): Range | null {
 
 /** What the main program may return; null = anything. */
 function returnRange(env: Env): Range | null {
-  const { spec } = env.program;
+  const { spec, isExtension } = env.program;
+  if (isExtension) return null;
   const { type, expectedAttachType: attach } = spec;
   switch (type) {
     case TRACING:
@@ -147,7 +148,6 @@ export function checkReturn(env: Env, regno = 0): void {
       spec.type === LSM && spec.expectedAttachType !== ATTACH_LSM_CGROUP && hookReturnsVoid(env);
     if (lsmVoid || (spec.type === STRUCT_OPS && memberReturnsVoid(env))) return;
   }
-  if (spec.type === EXT && !isSubprogram && env.returnsVoid) return;
   const reg = readReg(env, regno);
   if (!env.privileged && regs.type(reg) !== RegType.SCALAR) {
     env.fail(Errno.EACCES, `R${regno} leaks addr as return value`);
@@ -159,7 +159,7 @@ export function checkReturn(env: Env, regno = 0): void {
     }
     return;
   }
-  const range = isAsync ? { min: 0, max: 0 } : returnRange(env);
+  const range = isAsync ? ZERO : returnRange(env);
   const when = isAsync ? 'At async callback return' : 'At program exit';
   if (range === null) return;
   if (regs.type(reg) !== RegType.SCALAR) {

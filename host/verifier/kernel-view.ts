@@ -1,7 +1,8 @@
 import type { Btf } from '../btf/btf.js';
 import type { Profile } from '../profiles/profile.js';
-import type { MapSpec } from '../program/program-spec.js';
+import type { MapSpec, ProgramSpec } from '../program/program-spec.js';
 import type { GuestAddress } from '../quantities.js';
+import type { VerifiedFunction } from './verified-program.js';
 
 /** A created map, as programs refer to it. */
 export interface LoadedMap {
@@ -18,6 +19,14 @@ export interface LoadedMap {
   readonly constant?: Uint8Array;
 }
 
+/** A loaded program, as programs that replace or trace one of its functions see it. */
+export interface TargetProgram {
+  readonly spec: ProgramSpec;
+  readonly functions: readonly VerifiedFunction[];
+  /** It is a tracing program that traces a tracing program. */
+  readonly tracesTracer: boolean;
+}
+
 /** What the verifier sees of the kernel that a program is loaded into. */
 export interface KernelView {
   readonly profile: Profile;
@@ -25,6 +34,8 @@ export interface KernelView {
   readonly btf: Btf;
   /** Created maps, in the order of ProgramSpec.maps. */
   readonly maps: readonly LoadedMap[];
+  /** Program that the one being loaded attaches to; absent = it attaches to the kernel. */
+  readonly target?: TargetProgram;
   /**
    * Address of a kernel function or variable; symbols that no profile names get a stable address of their own,
    * in kernel text within rel32 of images. 0 = the kernel has no such symbol.

@@ -82,7 +82,7 @@ function accessContext(env: Env, regno: number, access: Access): void {
   if (mayBeNull(field.regType)) regs.set(target, W_ID, env.newId());
   if (base === RegType.BTF_ID) {
     regs.set(target, W_A, field.btfId ?? 0);
-    regs.set(target, W_B, 0);
+    regs.set(target, W_B, field.btf ?? 0);
   } else if (field.memSize !== undefined) {
     regs.set(target, W_A, field.memSize);
   }

@@ -14,6 +14,8 @@ export interface Subprogram {
   readonly funcType: TypeId;
   readonly hasTailCall: boolean;
   readonly hasLdAbs: boolean;
+  /** It may change packet data, itself or through what it calls. */
+  readonly changesPacket: boolean;
   readonly isExceptionCallback?: boolean;
 }
 
@@ -31,7 +33,10 @@ export const kfuncKey = (id: TypeId, offset: number): number => offset * ID_LIMI
 
 /** What the static passes hand to the simulation: the program checked for form, its graph marked, names resolved. */
 export interface Prepared {
+  /** As given; of an extension, with the type and attach target of the program that it extends. */
   readonly spec: ProgramSpec;
+  /** It replaces a function of another program. */
+  readonly isExtension: boolean;
   /** As submitted, 8 bytes a slot. */
   readonly insns: Uint8Array;
   /** Slots. */

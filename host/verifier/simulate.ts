@@ -163,7 +163,7 @@ function simulateFunction(env: Env, subprogram: number): void {
   env.jumps = 0;
   env.frame = enterFrame(env, state, subprogram, MAIN_CALLSITE);
   env.touchAll();
-  if (subprogram === 0) {
+  if (subprogram === 0 && !env.program.isExtension) {
     env.regs.setPointer(regAddress(env.frame, 1), RegType.CTX);
     if (env.legacy) checkMainArguments(env);
   } else {

@@ -1,6 +1,6 @@
 import type { LogRecord } from './log.js';
 import type { ProgramSpec } from '../program/program-spec.js';
-import type { GuestAddress, InsnIndex } from '../quantities.js';
+import type { GuestAddress, InsnIndex, TypeId } from '../quantities.js';
 
 /** One function of a verified program, in slots of the rewritten instructions. */
 export interface VerifiedFunction {
@@ -15,6 +15,10 @@ export interface VerifiedFunction {
   readonly isExceptionCallback: boolean;
   /** Added by the verifier; the kernel reports neither its instructions nor its image. */
   readonly isHidden: boolean;
+  /** FUNC type in the program's BTF; 0 = it has none. */
+  readonly funcType: TypeId;
+  /** It may change packet data, itself or through what it calls. */
+  readonly changesPacket: boolean;
   /** 8 bytes, hex: the program's tag for function 0, the function's own otherwise. */
   readonly tag: string;
 }
@@ -37,6 +41,8 @@ export interface VerifiedProgram {
   /** 8 bytes, hex. */
   readonly tag: string;
   readonly verifiedInsns: number;
+  /** A tracing program that traces a tracing program. */
+  readonly tracesTracer: boolean;
   /** Main function is an exception boundary (the program uses bpf_throw). */
   readonly exceptionBoundary: boolean;
   readonly arena: { readonly kernel: GuestAddress; readonly user: GuestAddress } | null;

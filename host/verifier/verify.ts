@@ -3,6 +3,7 @@ import type { KernelView } from './kernel-view.js';
 import { LOG_LEVEL1, type LogRecord } from './log.js';
 import type { VerifyOptions } from './options.js';
 import { prepare } from './prepass/prepare.js';
+import { ProgType } from './prog-type.js';
 import { rewrite } from './rewrite/rewrite.js';
 import { simulate, statsText } from './simulate.js';
 import type { VerifiedProgram } from './verified-program.js';
@@ -16,11 +17,13 @@ import { VerifierError } from './verifier-error.js';
 export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
   const privileged = options.privileged ?? true;
   const prepared = prepare(spec, kernel, privileged, options.jit ?? true);
-  const simulated = simulate(prepared, kernel, options);
+  const around = prepared.isExtension ? withoutTarget(kernel) : kernel;
+  const simulated = simulate(prepared, around, options);
   const closing: LogRecord = { level: LOG_LEVEL1, insn: 0, text: statsText(simulated.stats) };
   try {
     const log = [...simulated.log, closing];
-    return rewrite(prepared, { ...simulated, log }, kernel, privileged);
+    const verified = rewrite(prepared, { ...simulated, log }, around, privileged);
+    return { ...verified, spec, tracesTracer: isTracer(spec) && isTracer(kernel.target?.spec) };
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
     const { insn } = error.place;
@@ -28,3 +31,11 @@ export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOpt
     throw new VerifierError(error.errno, error.message, insn, [...simulated.log, line, closing]);
   }
 }
+
+/** An extension is verified as the program that it extends was: for what that one attaches to. */
+function withoutTarget(kernel: KernelView): KernelView {
+  const { target: _, ...rest } = kernel;
+  return rest;
+}
+
+const isTracer = (spec: ProgramSpec | undefined): boolean => spec?.type === ProgType.TRACING;

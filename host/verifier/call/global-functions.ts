@@ -4,6 +4,7 @@ import type { Env } from '../env.js';
 import { clobberReg } from '../liveness.js';
 import { LOG_LEVEL2 } from '../log.js';
 import { checkPointerOffset } from '../memory-region.js';
+import { clearPacketPointers } from '../references.js';
 import { W_A, W_C, W_ID, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
@@ -138,6 +139,7 @@ export function checkGlobalCall(env: Env, at: InsnIndex, callee: number): boolea
       : `Func#${callee} ('${target.name}') is global and assumed valid.`;
     env.log.line(text, at, LOG_LEVEL2);
   }
+  if (!env.legacy && target.changesPacket) clearPacketPointers(env);
   env.calledGlobals.add(callee);
   for (let i = 0; i < 6; i++) clobberReg(env, i);
   const r0 = env.reg(0);

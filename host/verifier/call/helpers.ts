@@ -21,6 +21,7 @@ import { isPacketDynptr } from './dynptr-arguments.js';
 import { fieldsAt, inTreeCallback, isGraphKfunc } from './kfunc-objects.js';
 import { checkSnprintf } from './format-string.js';
 import { mapFits, refusesSockmapChange } from './map-compatibility.js';
+import { changesPacket } from './packet-changes.js';
 import { checkFuncIp, isPermitted } from './permission.js';
 import { helperSymbol } from './program-helpers.js';
 import { type Prototype, helperName, isHelperId, prototypeOf } from './prototypes.js';
@@ -45,9 +46,6 @@ const CALLBACKS: Record<number, CallbackKind> = {
 };
 const ACQUIRES = new Set([84, 85, 99, 131, KPTR_XCHG]);
 const RELEASES = new Set([86, 132, 133, 199, 200]);
-const CHANGES_PACKET = new Set([
-  9, 10, 11, 12, 13, 18, 19, 31, 38, 39, 43, 44, 50, 54, 63, 65, 73, 74, 75, 76, 90, 91, 143,
-]);
 /** Helpers that size a returned string or stack trace by their size argument. */
 const REFINED = new Set([67, 45, 114, 115, 141]);
 const MAP_RECORDED = new Set([TAIL_CALL, 1, 2, 3, 87, 88, 89, 164, 51, 195]);
@@ -391,7 +389,7 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
     }
   }
   checkFuncIp(env, id, text);
-  if (CHANGES_PACKET.has(id) && id !== TAIL_CALL) clearPacketPointers(env);
+  if (changesPacket(id) && !(id === TAIL_CALL && env.legacy)) clearPacketPointers(env);
   env.frame = inner;
   return next >= 0 ? next : at + 1;
 }

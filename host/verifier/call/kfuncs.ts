@@ -1,6 +1,7 @@
 import { BtfKind, type BtfFuncProto } from '../../btf/types.js';
 import type { InsnIndex } from '../../quantities.js';
 import { setBtfPointer } from '../btf-access.js';
+import { kernelContext } from '../ctx/kernel-context.js';
 import type { Env } from '../env.js';
 import { checkReferences, checkReturn } from '../exit.js';
 import { clobberReg } from '../liveness.js';
@@ -23,29 +24,6 @@ import { KfuncFlag, kfuncAllowed, kfuncFlags } from './kfunc-table.js';
 
 /** Functions that put an object into a list or tree. */
 const GIVES_AWAY = new Set(['bpf_list_push_front_impl', 'bpf_list_push_back_impl', 'bpf_rbtree_add_impl']);
-/** Kernel structs behind program contexts. */
-const KERNEL_CONTEXT: Record<number, string> = {
-  1: 'sk_buff',
-  3: 'sk_buff',
-  4: 'sk_buff',
-  6: 'xdp_buff',
-  7: 'bpf_perf_event_data_kern',
-  8: 'sk_buff',
-  9: 'sock',
-  10: 'sk_buff',
-  11: 'sk_buff',
-  12: 'sk_buff',
-  13: 'bpf_sock_ops_kern',
-  14: 'sk_buff',
-  16: 'sk_msg',
-  18: 'bpf_sock_addr_kern',
-  19: 'sk_buff',
-  21: 'sk_reuseport_kern',
-  22: 'bpf_flow_dissector',
-  23: 'bpf_sysctl_kern',
-  25: 'bpf_sockopt_kern',
-  30: 'bpf_sk_lookup_kern',
-};
 function prototype(env: Env, kfunc: Kfunc): BtfFuncProto {
   const func = env.kernel.btf.type(kfunc.id);
   const proto = func.kind === BtfKind.FUNC ? env.kernel.btf.type(func.type) : func;
@@ -97,8 +75,7 @@ function setCastResult(env: Env, call: KfuncCall): boolean {
     return true;
   }
   if (name === 'bpf_cast_to_kern_ctx') {
-    const struct = KERNEL_CONTEXT[env.program.spec.type] ?? '';
-    setBtfPointer(env, r0, 0, btf.find(struct, BtfKind.STRUCT), TypeFlag.PTR_TRUSTED);
+    setBtfPointer(env, r0, 0, kernelContext(btf, env.program.spec.type), TypeFlag.PTR_TRUSTED);
     return true;
   }
   if (name === 'bpf_dynptr_slice' || name === 'bpf_dynptr_slice_rdwr') {

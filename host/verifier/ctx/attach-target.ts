@@ -18,6 +18,8 @@ export interface KernelTarget {
   readonly name: string;
   /** null when the type is no function. */
   readonly proto: BtfFuncProto | null;
+  /** BTF that the types are of: the kernel's, or that of the program it lies in. */
+  readonly btf: Btf;
   /** Parameters of the prototype before the first argument: a tracepoint's `void *`. */
   readonly skipped: number;
 }
@@ -28,6 +30,10 @@ export const isTracepoint = (spec: ProgramSpec): boolean =>
 /** Types whose arguments are typed by BTF. */
 export const hasTypedArguments = (spec: ProgramSpec): boolean =>
   spec.type === ProgType.TRACING || spec.type === ProgType.LSM || spec.type === ProgType.STRUCT_OPS;
+
+/** BTF that names what the program attaches to; null = the program it attaches to has none. */
+export const targetBtf = ({ btf, target }: KernelView): Btf | null =>
+  target === undefined ? btf : target.spec.btf;
 
 /** BTF id of what the program attaches to: as given, or found by its name; 0 = none. */
 export function attachId(spec: ProgramSpec, btf: Btf): TypeId {
@@ -43,10 +49,15 @@ export function attachId(spec: ProgramSpec, btf: Btf): TypeId {
 }
 
 /** What the program attaches to, with its prototype; null when it does not attach by BTF. */
-export function kernelTarget(spec: ProgramSpec, { btf }: KernelView): KernelTarget | null {
-  if (!hasTypedArguments(spec)) return null;
+export function kernelTarget(spec: ProgramSpec, kernel: KernelView): KernelTarget | null {
+  const btf = targetBtf(kernel);
+  if (!hasTypedArguments(spec) || btf === null) return null;
   if (spec.type === ProgType.STRUCT_OPS) return structOpsTarget(spec, btf);
-  const id = attachId(spec, btf);
+  return functionTarget(btf, attachId(spec, btf));
+}
+
+/** The function, hook, tracepoint or iterator that a type of a BTF describes. */
+export function functionTarget(btf: Btf, id: TypeId): KernelTarget | null {
   if (id <= 0 || id >= btf.count) return null;
   const type = btf.type(id);
   if (type.kind === BtfKind.TYPEDEF) {
@@ -55,11 +66,11 @@ export function kernelTarget(spec: ProgramSpec, { btf }: KernelView): KernelTarg
     const name = type.name.startsWith(TRACEPOINT_PREFIX)
       ? type.name.slice(TRACEPOINT_PREFIX.length)
       : type.name;
-    return { id, name, proto: proto?.kind === BtfKind.FUNC_PROTO ? proto : null, skipped: 1 };
+    return { id, name, btf, proto: proto?.kind === BtfKind.FUNC_PROTO ? proto : null, skipped: 1 };
   }
-  if (type.kind !== BtfKind.FUNC) return { id, name: type.name, proto: null, skipped: 0 };
+  if (type.kind !== BtfKind.FUNC) return { id, name: type.name, btf, proto: null, skipped: 0 };
   const proto = btf.type(type.type);
-  return { id, name: type.name, proto: proto.kind === BtfKind.FUNC_PROTO ? proto : null, skipped: 0 };
+  return { id, name: type.name, btf, proto: proto.kind === BtfKind.FUNC_PROTO ? proto : null, skipped: 0 };
 }
 
 /** The member of a struct of functions that the program implements. */
@@ -67,7 +78,7 @@ function structOpsTarget(spec: ProgramSpec, btf: Btf): KernelTarget | null {
   const struct = structOps(btf, structOpsId(spec, btf));
   const member = struct === null ? undefined : structOpsMember(spec, struct);
   if (struct === null || member === undefined) return null;
-  return { id: struct.id, name: member.name, proto: memberProto(btf, member), skipped: 0 };
+  return { id: struct.id, name: member.name, btf, proto: memberProto(btf, member), skipped: 0 };
 }
 
 function withPrefix(prefix: string, name: string): string {

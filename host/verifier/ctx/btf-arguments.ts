@@ -6,11 +6,15 @@ import type { ContextAccess, ContextField, ContextTable } from '../context.js';
 import type { KernelView } from '../kernel-view.js';
 import { AttachType, ProgType } from '../prog-type.js';
 import { RegType, TypeFlag } from '../reg-type.js';
+import { contextStructs } from '../call/function-arguments.js';
+import { kernelContext } from './kernel-context.js';
 import { type KernelTarget, kernelTarget } from './attach-target.js';
 
 const MAX_ARGUMENTS = 12;
 const ARGUMENT_SIZE = 8;
 const MAX_ERRNO = 4095;
+const KERNEL_BTF = 0;
+const TARGET_BTF = 2;
 
 /** LSM hooks whose objects are being made or torn down: their arguments are not trusted. */
 const UNTRUSTED_HOOKS = new Set(
@@ -74,7 +78,7 @@ class ArgumentAccess {
     private readonly access: ContextAccess,
     private readonly log: (text: string) => void,
   ) {
-    this.btf = kernel.btf;
+    this.btf = target.btf;
     this.index = argumentIndex(this.btf, target.proto, access.offset);
   }
 
@@ -133,6 +137,8 @@ class ArgumentAccess {
     }
     const pointee = btf.type(btf.skipModifiers(type.type));
     if (type.type === 0 || pointee.kind === BtfKind.VOID || pointee.kind === BtfKind.INT) return scalar;
+    const context = this.tracedContext(type.type, pointee);
+    if (context !== null) return context;
     const iterated = this.iteratedObject(pointee);
     if (iterated !== null) return iterated;
     if (!isStruct(pointee)) {
@@ -142,7 +148,19 @@ class ArgumentAccess {
       `func '${target.name}' arg${index} has btf_id ${pointee.id} type ${kindName(pointee)} '${pointee.name}'`,
     );
     const btfId = this.isCongestionControl && pointee.name === 'sock' ? this.tcpSock : pointee.id;
-    return { regType: RegType.BTF_ID | this.flags(type.type, name), btfId, fieldSize: 0 };
+    const owner = this.kernel.target === undefined ? KERNEL_BTF : TARGET_BTF;
+    return { regType: RegType.BTF_ID | this.flags(type.type, name), btfId, btf: owner, fieldSize: 0 };
+  }
+
+  /** The context of a program that is traced is what the kernel keeps behind it. */
+  private tracedContext(id: TypeId, pointee: BtfType): ContextField | null {
+    const target = this.kernel.target?.spec;
+    if (target === undefined || this.index !== 0) return null;
+    const names = contextStructs(target.type);
+    const alias = this.btf.type(this.btf.skipQualifiers(id)).name;
+    if (!names.includes(pointee.name) && !names.includes(alias)) return null;
+    const btfId = kernelContext(this.kernel.btf, target.type);
+    return btfId === 0 ? null : { regType: RegType.BTF_ID, btfId, fieldSize: 0 };
   }
 
   /** The objects of an iterator come with types of their own; printed nowhere. */

@@ -1,9 +1,10 @@
-import { type BtfFuncProto, BtfKind } from '../../btf/types.js';
+import { type BtfFuncProto, BtfKind, type BtfType } from '../../btf/types.js';
 import {
   attachId,
   isTracepoint,
   type KernelTarget,
-  kernelTarget,
+  functionTarget,
+  targetBtf,
   LSM_PREFIX,
   TRACEPOINT_PREFIX,
 } from '../ctx/attach-target.js';
@@ -12,11 +13,14 @@ import { memberProto, structOps, structOpsId, structOpsIndex } from '../ctx/stru
 import { kindName } from '../ctx/btf-arguments.js';
 import { AttachType, ProgType } from '../prog-type.js';
 import { Errno } from '../verifier-error.js';
+import { checkExtension } from './extension.js';
 import { isGplCompatible } from './license.js';
 import type { Prepass } from './prepass.js';
+import { checkTargetProgram } from './program-target.js';
 
 const BPF_F_SLEEPABLE = 16;
 const MAX_ARGUMENTS = 12;
+const MAX_ARGUMENT_SIZE = 16;
 const RETURN_REGISTER_SIZE = 8;
 /** Kernel functions that do not return: there is nothing to run after them. */
 const NO_RETURN = new Set([
@@ -56,17 +60,23 @@ export function checkAttachTarget(pass: Prepass): void {
   const attaches = spec.type === ProgType.TRACING || spec.type === ProgType.LSM || spec.type === ProgType.EXT;
   if (!attaches) return;
   const target = findTarget(pass);
-  if (spec.type === ProgType.LSM) checkHook(pass, target);
   if (isTracepoint(spec)) return;
   if (target.proto !== null) checkPrototype(pass, target, target.proto);
   const attachType = spec.expectedAttachType;
   const runsAfter = attachType === AttachType.TRACE_FEXIT || attachType === AttachType.MODIFY_RETURN;
   if (pass.isModern && runsAfter) checkReturnValue(pass, target);
   if (spec.expectedAttachType === AttachType.TRACE_ITER) return;
-  if (isSleepable && !canSleepIn(pass, target)) pass.fail(Errno.EINVAL, `${target.name} is not sleepable`);
-  if (spec.expectedAttachType === AttachType.MODIFY_RETURN && !MODIFIABLE.test(target.name)) {
-    pass.fail(Errno.EINVAL, `${target.name}() is not modifiable`);
+  const inProgram = pass.kernel.target !== undefined;
+  if (!inProgram && pass.kernel.symbolAddress(target.name) === 0n) {
+    pass.fail(Errno.ENOENT, `The address of function ${target.name} cannot be found`);
   }
+  if (isSleepable) {
+    if (inProgram || !canSleepIn(pass, target)) pass.fail(Errno.EINVAL, `${target.name} is not sleepable`);
+  } else if (spec.expectedAttachType === AttachType.MODIFY_RETURN) {
+    if (inProgram) pass.fail(Errno.EINVAL, "can't modify return codes of BPF programs");
+    if (!MODIFIABLE.test(target.name)) pass.fail(Errno.EINVAL, `${target.name}() is not modifiable`);
+  }
+  if (spec.type === ProgType.LSM) checkHook(pass, target);
   if (pass.isModern && runsAfter && NO_RETURN.has(target.name)) {
     pass.fail(Errno.EINVAL, 'Attaching fexit/fmod_ret to __noreturn functions is rejected.');
   }
@@ -94,8 +104,7 @@ function checkStructOps(pass: Prepass): void {
 }
 
 /** What runs after a function is handed one register of its result. */
-function checkReturnValue(pass: Prepass, { name, proto }: KernelTarget): void {
-  const { btf } = pass.kernel;
+function checkReturnValue(pass: Prepass, { name, btf, proto }: KernelTarget): void {
   if (proto === null || proto.type === 0 || btf.sizeOf(proto.type) <= RETURN_REGISTER_SIZE) return;
   const what = 'with a >8 byte return value is not supported for this attach type';
   pass.fail(Errno.EOPNOTSUPP, `Attach to function ${name} ${what}`);
@@ -115,26 +124,44 @@ function maySleep({ spec, isModern }: Prepass): boolean {
   }
 }
 
+/** Attach types of functions that a trampoline is put in front of. */
+const TRAMPOLINES = new Set<number>([
+  AttachType.TRACE_FENTRY,
+  AttachType.TRACE_FEXIT,
+  AttachType.MODIFY_RETURN,
+  AttachType.LSM_MAC,
+  AttachType.LSM_CGROUP,
+]);
+
 function findTarget(pass: Prepass): KernelTarget {
   const { spec, kernel } = pass;
-  const id = attachId(spec, kernel.btf);
-  if (id === 0) return pass.fail(Errno.EINVAL, 'Tracing programs must provide btf_id');
-  if (id < 0 || id >= kernel.btf.count) return pass.fail(Errno.EINVAL, `attach_btf_id ${id} is invalid`);
-  const type = kernel.btf.type(id);
-  if (type.name === '') return pass.fail(Errno.EINVAL, `attach_btf_id ${id} doesn't have a name`);
-  if (isTracepoint(spec)) {
-    if (type.kind !== BtfKind.TYPEDEF) {
-      return pass.fail(Errno.EINVAL, `attach_btf_id ${id} is not a typedef`);
-    }
-    if (!type.name.startsWith(TRACEPOINT_PREFIX)) {
-      return pass.fail(Errno.EINVAL, `attach_btf_id ${id} points to wrong type name ${type.name}`);
-    }
-  } else if (type.kind !== BtfKind.FUNC) {
-    return pass.fail(Errno.EINVAL, `attach_btf_id ${id} is not a function`);
+  const refuse = (text: string): never => pass.fail(Errno.EINVAL, text);
+  const btf = targetBtf(kernel);
+  const id = attachId(spec, btf ?? kernel.btf);
+  if (id === 0) return refuse('Tracing programs must provide btf_id');
+  if (btf === null) {
+    return refuse('FENTRY/FEXIT program can only be attached to another program annotated with BTF');
   }
-  if (spec.type === ProgType.EXT) pass.fail(Errno.EINVAL, 'Cannot replace kernel functions');
-  const target = kernelTarget(spec, kernel);
-  return target !== null && target.proto !== null ? target : pass.fail(Errno.EINVAL, '');
+  if (id < 0 || id >= btf.count) return refuse(`attach_btf_id ${id} is invalid`);
+  const type = btf.type(id);
+  if (type.name === '') return refuse(`attach_btf_id ${id} doesn't have a name`);
+  const isExtension = spec.type === ProgType.EXT;
+  if (kernel.target !== undefined) checkTargetProgram(pass, kernel.target, id, type.name);
+  else if (isExtension) refuse('Cannot replace kernel functions');
+  if (isTracepoint(spec)) {
+    if (kernel.target !== undefined) refuse('Only FENTRY/FEXIT progs are attachable to another BPF prog');
+    if (type.kind !== BtfKind.TYPEDEF) return refuse(`attach_btf_id ${id} is not a typedef`);
+    if (!type.name.startsWith(TRACEPOINT_PREFIX)) {
+      return refuse(`attach_btf_id ${id} points to wrong type name ${type.name}`);
+    }
+  } else {
+    const isIterator = spec.expectedAttachType === AttachType.TRACE_ITER;
+    if (!isExtension && !isIterator && !TRAMPOLINES.has(spec.expectedAttachType)) return refuse('');
+    if (type.kind !== BtfKind.FUNC) return refuse(`attach_btf_id ${id} is not a function`);
+  }
+  if (isExtension) checkExtension(pass, kernel.target!, id);
+  const target = functionTarget(btf, id);
+  return target !== null && target.proto !== null ? target : refuse('');
 }
 
 function checkHook(pass: Prepass, target: KernelTarget): void {
@@ -146,28 +173,38 @@ function checkHook(pass: Prepass, target: KernelTarget): void {
   }
 }
 
+/** Bytes that an argument or result takes; -1 = none of a kind that registers hold. */
+function registerSize(type: BtfType): number {
+  switch (type.kind) {
+    case BtfKind.VOID:
+      return 0;
+    case BtfKind.PTR:
+      return RETURN_REGISTER_SIZE;
+    case BtfKind.INT:
+    case BtfKind.ENUM:
+    case BtfKind.ENUM64:
+    case BtfKind.STRUCT:
+    case BtfKind.UNION:
+      return type.size;
+    default:
+      return -1;
+  }
+}
+
 /** A trampoline must be able to take the arguments and the return value. */
-function checkPrototype(pass: Prepass, target: KernelTarget, proto: BtfFuncProto): void {
-  const { btf } = pass.kernel;
-  const { name } = target;
+function checkPrototype(pass: Prepass, { name, btf }: KernelTarget, proto: BtfFuncProto): void {
+  const refuse = (what: string): never => pass.fail(Errno.EINVAL, `The function ${name} ${what}`);
   const count = proto.params.length;
-  if (count > MAX_ARGUMENTS) {
-    pass.fail(Errno.EINVAL, `The function ${name} has ${count} arguments. Too many.`);
-  }
+  if (count > MAX_ARGUMENTS) refuse(`has ${count} arguments. Too many.`);
   const returned = btf.type(btf.skipModifiers(proto.type));
-  if (returned.kind === BtfKind.STRUCT || returned.kind === BtfKind.UNION) {
-    pass.fail(Errno.EINVAL, `The function ${name} return type ${kindName(returned)} is unsupported.`);
-  }
+  const isStruct = returned.kind === BtfKind.STRUCT || returned.kind === BtfKind.UNION;
+  if (isStruct || registerSize(returned) < 0) refuse(`return type ${kindName(returned)} is unsupported.`);
   proto.params.forEach((param, index) => {
+    if (index === count - 1 && param.type === 0) refuse('with variable args is unsupported.');
     const type = btf.type(btf.skipModifiers(param.type));
-    if (param.type === 0) {
-      const isVariadic = index === count - 1 && param.name === '';
-      const what = isVariadic ? `with variable args is unsupported.` : `has malformed void argument.`;
-      pass.fail(Errno.EINVAL, `The function ${name} ${what}`);
-    }
-    if (type.kind === BtfKind.FLOAT || btf.sizeOf(param.type) > 16) {
-      pass.fail(Errno.EINVAL, `The function ${name} arg${index} type ${kindName(type)} is unsupported.`);
-    }
+    const size = registerSize(type);
+    if (size < 0 || size > MAX_ARGUMENT_SIZE) refuse(`arg${index} type ${kindName(type)} is unsupported.`);
+    if (size === 0) refuse('has malformed void argument.');
   });
 }
 

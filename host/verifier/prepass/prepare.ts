@@ -13,6 +13,7 @@ import { checkLineInfo } from './line-info.js';
 import { checkLoad } from './load.js';
 import { Prepass } from './prepass.js';
 import { resolvePseudo } from './pseudo.js';
+import { packetChangers } from './packet-changers.js';
 import { checkLayout, collectSubprograms, type Traits } from './subprograms.js';
 
 const MAX_INSNS_UNPRIVILEGED = 4096;
@@ -45,18 +46,22 @@ export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true
   checkLineInfo(pass, starts);
   const resolved = resolvePseudo(pass);
   const marks = checkControlFlow(pass, kfuncs, exceptionCallback);
+  const calleeOf = callees(pass, starts);
+  pass.changing = packetChangers(pass, starts, calleeOf);
   checkAttachTarget(pass);
+  const effective = pass.effective;
   return {
-    spec,
+    spec: effective,
+    isExtension: effective !== spec,
     insns: spec.insns,
     count,
     subprograms: starts.map((_, index) => subprogram(pass, starts, traits, index, exceptionCallback)),
     ...marks,
-    calleeOf: callees(pass, starts),
+    calleeOf,
     mapOf: resolved.mapOf,
     imm64: resolved.imm64,
     kernelSymbols: resolved.kernelSymbols,
-    contextTable: contextTable(spec, kernel, pass.privileged),
+    contextTable: contextTable(effective, kernel, pass.privileged),
     kfuncs,
     log: pass.log,
   };
@@ -81,6 +86,7 @@ function subprogram(
     funcType,
     hasTailCall: traits[index].hasTailCall,
     hasLdAbs: traits[index].hasLdAbs,
+    changesPacket: pass.changing[index] === true,
     isExceptionCallback: start === exceptionCallback,
   };
 }

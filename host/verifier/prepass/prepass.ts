@@ -3,6 +3,7 @@ import type { ProgramSpec } from '../../program/program-spec.js';
 import type { KernelView } from '../kernel-view.js';
 import { LOG_LEVEL1, LOG_LEVEL2, type LogRecord } from '../log.js';
 import { InsnStream } from '../rewrite/stream.js';
+import { ProgType } from '../prog-type.js';
 import { VerifierError } from '../verifier-error.js';
 
 /** What is printed last, whatever happened. */
@@ -13,6 +14,8 @@ const NOTHING_SIMULATED =
 export class Prepass {
   readonly stream: InsnStream;
   readonly log: LogRecord[] = [];
+  /** By function: whether it may change packet data. Set by the walk of the control flow. */
+  changing: readonly boolean[] = [];
 
   constructor(
     readonly spec: ProgramSpec,
@@ -22,6 +25,15 @@ export class Prepass {
     readonly jit = true,
   ) {
     this.stream = InsnStream.parse(spec.insns);
+  }
+
+  /** The program as it is verified: an extension, as what it extends was. */
+  get effective(): ProgramSpec {
+    const { spec } = this;
+    const target = this.kernel.target?.spec;
+    if (spec.type !== ProgType.EXT || target === undefined) return spec;
+    const { type, expectedAttachType, attach } = target;
+    return { ...spec, type, expectedAttachType, attach };
   }
 
   get count(): number {

@@ -209,7 +209,7 @@ const TRACING_TYPES = new Set<number>([
 
 /** Locks, timers and graphs inside values are not for every program. */
 function checkMapFields(pass: Prepass, at: InsnIndex, map: LoadedMap): void {
-  const { spec, kernel, isModern } = pass;
+  const { effective: spec, kernel, isModern } = pass;
   const fields = fieldsOfMap(map, spec.btf, kernel.btf);
   const has = (...kinds: readonly string[]): boolean => fields.some(({ kind }) => kinds.includes(kind));
   const refuse = (text: string): never => pass.fail(Errno.EINVAL, text, at);

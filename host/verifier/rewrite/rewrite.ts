@@ -115,6 +115,8 @@ function finish(
       tailCallReachable: reachable[index] ?? false,
       isExceptionCallback: subprogram === undefined || subprogram.isExceptionCallback === true,
       isHidden: subprogram === undefined,
+      funcType: subprogram?.funcType ?? 0,
+      changesPacket: subprogram?.changesPacket === true,
       tag: position === 0 ? tag : tagOf(insns.subarray(start * INSN_SIZE, end * INSN_SIZE), false),
     };
   });
@@ -128,6 +130,7 @@ function finish(
     numExentries: verified.reduce((sum, one) => sum + one.numExentries, 0),
     tag,
     verifiedInsns: simulated.verifiedInsns,
+    tracesTracer: false,
     exceptionBoundary: throws,
     arena,
     pokes: placePokes(stream, pokes),
