@@ -32,9 +32,7 @@ async function measure(job: Job, report: (report: Report) => void): Promise<void
   const name = sizeName(size);
   report({ progress: `${name}: placing images` });
   const load = makeLoad(size, addresses);
-  const core = await Core.load(
-    readFileSync(process.env.CORE ?? new URL('../../host/core/core.wasm', import.meta.url)),
-  );
+  const core = await loadCore();
   const index = new FaultIndex(core);
   for (const image of load.images) index.add(image);
   const usage = index.memoryUsage();
@@ -159,8 +157,9 @@ async function measure(job: Job, report: (report: Report) => void): Promise<void
       report({ row });
     }
   }
+  if (native === null) return;
   await updates(job, load, core, native, firstIds, report);
-  native?.stop();
+  native.stop();
 }
 
 function nativeMeasure(native: Native, set: SetName, want: number) {
@@ -171,28 +170,56 @@ function nativeMeasure(native: Native, set: SetName, want: number) {
   };
 }
 
-/** The map's own part of loading and unloading every image, in load order. */
+/** Loading and unloading every image, in load order: the map's own part, then what the trees take without a map. */
 async function updates(
   job: Job,
   { images }: ReturnType<typeof makeLoad>,
   core: Core,
-  native: Native | null,
+  native: Native,
   firstIds: Uint32Array,
   report: (report: Report) => void,
 ): Promise<void> {
-  const name = sizeName(job.size);
   const { faultMapLoad, faultMapUnload, faultIndexEntry } = core.exports;
   const tables = Uint32Array.from(firstIds, (id) => faultIndexEntry(id));
   const guests = BigUint64Array.from(images, ({ address, extableOffset }) => address + BigInt(extableOffset));
   const starts = BigUint64Array.from(images, ({ address }) => address);
   const lasts = BigUint64Array.from(images, ({ address, code }) => address + BigInt(code.length - 1));
   const { entries, programs } = job.size;
+  await update(job, native, '', report, {
+    unload: () => {
+      for (let i = 0; i < programs; i++) faultMapUnload(starts[i], lasts[i]);
+    },
+    load: () => {
+      for (let i = 0; i < programs; i++) faultMapLoad(tables[i], guests[i], entries, firstIds[i]);
+    },
+  });
+  const trees = await loadCore();
+  const { faultIndexAdd, faultIndexRemove, faultIndexSetMapped } = trees.exports;
+  faultIndexSetMapped(false);
+  const copies = Uint32Array.from(images, ({ extable }) => trees.allocBytes(extable));
   const load = (): void => {
-    for (let i = 0; i < programs; i++) faultMapLoad(tables[i], guests[i], entries, firstIds[i]);
+    for (let i = 0; i < programs; i++)
+      faultIndexAdd(starts[i], lasts[i], guests[i], copies[i], entries, i, 0, 0);
   };
-  const unload = (): void => {
-    for (let i = 0; i < programs; i++) faultMapUnload(starts[i], lasts[i]);
-  };
+  load();
+  await update(job, native, 'tree ', report, {
+    unload: () => {
+      for (let i = 0; i < programs; i++) faultIndexRemove(starts[i]);
+    },
+    load,
+  });
+}
+
+/** Alternates with the baseline; starts and ends with everything loaded. */
+async function update(
+  job: Job,
+  native: Native,
+  what: string,
+  report: (report: Report) => void,
+  passes: { readonly unload: () => void; readonly load: () => void },
+): Promise<void> {
+  const { programs, entries } = job.size;
+  const name = sizeName(job.size);
   // A pass over few images is too short for the processor's clock, and too short to be interrupted often.
   const repeat = Math.max(1, Math.min(400, Math.ceil(400_000 / (programs * entries))));
   const timeOf = (run: () => void): number => {
@@ -204,13 +231,13 @@ async function updates(
   const times: { load: number[]; unload: number[] } = { load: [], unload: [] };
   const baseline: { load: number[]; unload: number[] } = { load: [], unload: [] };
   for (let round = -2; round < job.rounds; round++) {
-    report({ progress: `${name}: load and unload` });
-    const built = (await native?.build()) ?? { insert: NaN, erase: NaN };
+    report({ progress: `${name}: ${what}load and unload` });
+    const built = await native.build();
     const unloading: number[] = [];
     const loading: number[] = [];
     for (let r = 0; r < repeat; r++) {
-      unloading.push(timeOf(unload));
-      loading.push(timeOf(load));
+      unloading.push(timeOf(passes.unload));
+      loading.push(timeOf(passes.load));
     }
     if (round < 0) continue;
     times.load.push(median(loading));
@@ -225,7 +252,7 @@ async function updates(
     report({
       row: {
         suite: 'lookup',
-        name: `${kind} ${name}`,
+        name: `${what}${kind} ${name}`,
         baseline: kind === 'load' ? 'native tree insert' : 'native tree erase',
         ratio: { min, median, max },
         rounds: job.rounds,
@@ -236,6 +263,8 @@ async function updates(
   }
 }
 
+const loadCore = (): Promise<Core> =>
+  Core.load(readFileSync(process.env.CORE ?? new URL('../../host/core/core.wasm', import.meta.url)));
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1];
 const fixed = (ratio: number) => ({ min: ratio, median: ratio, max: ratio });
 

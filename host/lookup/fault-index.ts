@@ -181,7 +181,7 @@ export class FaultIndex {
    */
   lookup(pc: GuestAddress): number {
     const id = this.#useMap ? this.#lookupMap(pc) : this.#lookupTree(pc, this.#detailAt);
-    return id < 0 ? FAULT_MISS : id;
+    return id >>> 0;
   }
 
   /** Register and length of the last single lookup, as in {@link FaultResults.details}. */
