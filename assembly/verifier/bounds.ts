@@ -26,6 +26,12 @@ export function isLegacy(): bool {
   return legacy;
 }
 
+/** Takes the tnum that was computed last. */
+export function keepTnum(reg: usize): void {
+  store<u64>(reg, tnumValue, REG_VALUE);
+  store<u64>(reg, tnumMask, REG_MASK);
+}
+
 export function unbound64(reg: usize): void {
   store<i64>(reg, i64.MIN_VALUE, REG_SMIN);
   store<i64>(reg, i64.MAX_VALUE, REG_SMAX);
@@ -50,6 +56,11 @@ export function scalarUnknown(reg: usize): void {
   store<u64>(reg, 0, REG_VALUE);
   store<u64>(reg, u64.MAX_VALUE, REG_MASK);
   unboundBoth(reg);
+}
+
+export function setU32(reg: usize, low: u32, high: u32): void {
+  store<u32>(reg, low, REG_U32MIN);
+  store<u32>(reg, high, REG_U32MAX);
 }
 
 /** Exactly `value`. */

@@ -1,11 +1,6 @@
 import * as isa from '../../assembly/isa';
 import * as layout from '../../assembly/layout/verifier';
-import {
-  scalarAlu,
-  scalarSignExtend32,
-  scalarSignExtend64,
-  scalarTruncate,
-} from '../../assembly/verifier/alu';
+import { scalarAlu } from '../../assembly/verifier/alu';
 import {
   scalarBroken,
   scalarConst,
@@ -15,6 +10,7 @@ import {
 } from '../../assembly/verifier/bounds';
 import { BPF_NOT_JSET, branchPredict, branchRefine } from '../../assembly/verifier/branch';
 import { scalarWithin } from '../../assembly/verifier/compare';
+import { scalarSignExtend32, scalarSignExtend64, scalarTruncate } from '../../assembly/verifier/extend';
 
 const ROUNDS = 4000;
 const SHAPES: u64 = 7;
