@@ -107,6 +107,7 @@ function openUnit(
 }
 
 function withPlaceholders(insns: Uint8Array, references: readonly FunctionReference[]): Uint8Array {
+  if (references.length === 0) return insns;
   const loads = references.filter(({ isCall }) => !isCall);
   if (loads.length === 0) return insns;
   const copy = insns.slice();
@@ -118,32 +119,42 @@ function withPlaceholders(insns: Uint8Array, references: readonly FunctionRefere
   return copy;
 }
 
-function functionReferences({ name, insns }: JitInput, functions: number): FunctionReference[] {
-  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
-  const references: FunctionReference[] = [];
+/** No references: most programs have one function. */
+const NONE: readonly FunctionReference[] = [];
+
+function functionReferences({ name, insns }: JitInput, functions: number): readonly FunctionReference[] {
+  let references: FunctionReference[] | undefined;
   for (let at = 0; at < insns.length; at += INSN_SIZE) {
     const opcode = insns[at];
     if (opcode !== CALL && opcode !== LD_IMM64) continue;
     const source = insns[at + 1] >> 4;
     const isCall = opcode === CALL;
-    if (source !== (isCall ? BPF_PSEUDO_CALL : BPF_PSEUDO_FUNC)) {
-      if (!isCall) at += INSN_SIZE;
-      continue;
-    }
-    const insn = at / INSN_SIZE;
-    const callee = isCall ? view.getInt16(at + 2, true) : view.getInt32(at + 4, true);
-    if (callee < 0 || callee >= functions)
-      throw new JitError(
-        'JIT_BAD_PROGRAM',
-        `function ${name}: reference to function ${callee}, expected one below ${functions}`,
-        { insn },
-      );
-    if (!isCall && at + 2 * INSN_SIZE > insns.length)
-      throw new JitError('JIT_BAD_PROGRAM', 'ld_imm64 without its second slot', { insn });
-    references.push({ insn, callee, isCall });
+    if (source === (isCall ? BPF_PSEUDO_CALL : BPF_PSEUDO_FUNC))
+      (references ??= []).push(functionReference(name, insns, at, functions));
     if (!isCall) at += INSN_SIZE;
   }
-  return references;
+  return references ?? NONE;
+}
+
+function functionReference(
+  name: string,
+  insns: Uint8Array,
+  at: number,
+  functions: number,
+): FunctionReference {
+  const view = new DataView(insns.buffer, insns.byteOffset, insns.byteLength);
+  const insn = at / INSN_SIZE;
+  const isCall = insns[at] === CALL;
+  const callee = isCall ? view.getInt16(at + 2, true) : view.getInt32(at + 4, true);
+  if (callee < 0 || callee >= functions)
+    throw new JitError(
+      'JIT_BAD_PROGRAM',
+      `function ${name}: reference to function ${callee}, expected one below ${functions}`,
+      { insn },
+    );
+  if (!isCall && at + 2 * INSN_SIZE > insns.length)
+    throw new JitError('JIT_BAD_PROGRAM', 'ld_imm64 without its second slot', { insn });
+  return { insn, callee, isCall };
 }
 
 function check(step: JitStep, { job, origin }: Unit): void {
