@@ -13,15 +13,8 @@ export {
 } from './kallsyms';
 export { jitEmit, jitImage, jitPatch, jitRelease, jitSize } from './jit/compile';
 export { mmuFlush, mmuHostAddress, mmuMap, mmuRights, mmuUnmap } from './mmu';
-export {
-  addBounds64,
-  scalarAlu,
-  scalarSignExtend32,
-  scalarSignExtend64,
-  scalarSignedRange,
-  scalarTruncate,
-  subBounds64,
-} from './verifier/alu';
+export { scalarAlu } from './verifier/alu';
+export { addBounds64, subBounds64 } from './verifier/arithmetic';
 export {
   legacyNarrow,
   scalarBroken,
@@ -36,7 +29,8 @@ export {
 } from './verifier/bounds';
 export { branchPredict, branchRefine } from './verifier/branch';
 export { liveMarkRead, recordEqual, scalarWithin } from './verifier/compare';
-export { coversSetUp, frameCovers, frameRegistersEqual } from './verifier/covers';
+export { coversSetUp, frameCovers, frameRegistersEqual, placeExcludes } from './verifier/covers';
+export { scalarSignExtend32, scalarSignExtend64, scalarSignedRange, scalarTruncate } from './verifier/extend';
 export { idsBegin, idsSame } from './verifier/id-map';
 export {
   frameClean,
