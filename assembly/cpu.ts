@@ -4,4 +4,5 @@ export { readFlags as cpuFlags } from './x86/flags';
 export { guardSitesAdd, guardSitesRemove } from './x86/guard';
 export { cpuRun, cpuStep } from './x86/run';
 export { cpuFuelLeft, cpuReset, cpuState } from './x86/state';
-export { cpuSetSmap } from './x86/trap';
+export { cpuReportFaults, cpuSetSmap } from './x86/trap';
+export { cpuWatch } from './x86/watch';

@@ -36,5 +36,8 @@ export const EXIT_FAULT = 2;
 /** Linear memory is exhausted: code cannot be decoded. */
 export const EXIT_MEMORY = 3;
 
+/** In place of a vector: the fault was repaired, and the host asked to see it; the error code is the bytes to skip. */
+export const VECTOR_REPAIRED = 256;
+
 /** Longest straight run of decoded instructions: cpuRun overshoots its slice by less than this. */
 export const RUN_MAX = 2048;

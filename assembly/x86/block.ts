@@ -7,6 +7,7 @@ import { decode, DECODE_FETCH } from './decode';
 import { cursor } from './fetch';
 import { makeGuard } from './guard-op';
 import { linkRun, tuneRun } from './tune';
+import { watched, watchRun } from './watch';
 import {
   OP_FETCH,
   OP_INT3,
@@ -139,7 +140,8 @@ export function codeLookup(ip: u64): usize {
   }
   for (let i: u32 = 0; i < runCount; i++) {
     const run = runs + ((<usize>i) << 3);
-    tuneRun(load<u32>(run), load<u32>(run + 4));
+    if (watched) watchRun(load<u32>(run), load<u32>(run + 4));
+    else tuneRun(load<u32>(run), load<u32>(run + 4));
   }
   return decodedAt(ip);
 }

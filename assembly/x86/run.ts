@@ -4,7 +4,19 @@ import { refreshCode } from './code-cache';
 import { execute } from './execute';
 import { getIp, park } from './state';
 import { badFetch } from './trap';
-import { OP_CALLG, OP_RESOLVE, OP_STOP, U_IP, U_LEN, U_LIVE, U_OP, UOP } from './uop';
+import {
+  OP_CALL,
+  OP_JCC,
+  OP_JMP,
+  OP_RESOLVE,
+  OP_STOP,
+  U_IP,
+  U_LEN,
+  U_LIVE,
+  U_OP,
+  U_TARGET,
+  UOP,
+} from './uop';
 
 /** The instruction being stepped, and OP_STOP behind it. */
 const scratch: usize = memory.data(64, 16);
@@ -24,9 +36,10 @@ export function cpuStep(): u32 {
   if (u === 0) return park(getIp(), 0, badFetch(getIp(), getIp()));
   memory.copy(scratch, u, UOP);
   memory.fill(scratch + UOP, 0, UOP);
-  const op = load<u8>(scratch, U_OP);
-  // A resolved call of a gate has no target to go on at.
-  if (op !== OP_RESOLVE && op !== OP_CALLG) store<u8>(scratch, load<u8>(scratch, U_LIVE), U_OP);
+  const op: u32 = load<u8>(scratch, U_LIVE);
+  // A branch whose target is not looked up, and a call of gates, which never has one.
+  const isOpen = (op === OP_JMP || op === OP_JCC || op === OP_CALL) && load<u32>(scratch, U_TARGET) === 0;
+  store<u8>(scratch, isOpen ? OP_RESOLVE : op, U_OP);
   store<u8>(scratch + UOP, OP_STOP, U_OP);
   store<u64>(scratch + UOP, load<u64>(u, U_IP) + load<u8>(u, U_LEN), U_IP);
   return execute(scratch, 0);

@@ -22,10 +22,11 @@ import {
 import { FAULT_KIND_GP, FAULT_KIND_GUARD, FAULT_KIND_PF, FAULT_NONE } from '../layout/fault-log';
 import { KSYM_ENTRIES, KSYM_TABLE, KSYM_TABLE_GUEST } from '../layout/kallsyms';
 import { PF_FETCH, PF_PRESENT, RIGHT_GATE, VECTOR_GP, VECTOR_PF, VECTOR_SS } from '../layout/mmu';
-import { EXIT_FAULT, EXIT_GATE, EXIT_MEMORY } from '../layout/cpu';
+import { EXIT_FAULT, EXIT_GATE, EXIT_MEMORY, VECTOR_REPAIRED } from '../layout/cpu';
 import { isCanonical, pageEntry } from '../mm/page-table';
 import { faultAddress, faultCode, faultVector } from '../mm/tlb';
 import { codeLookup, outOfMemory } from './block';
+import { FLAGS_LOGIC, setFlags } from './flags';
 import { REGS, setExitFault } from './state';
 import {
   OP_CALL,
@@ -51,6 +52,12 @@ const TASK_SIZE_MAX: u64 = 0x7ffffffff000;
 const VSYSCALL: u64 = 0xffffffffff600000;
 
 let smap: bool = false;
+let reporting: bool = false;
+
+/** On: a repaired fault leaves the loop too, at the instruction that met it, with vector VECTOR_REPAIRED. */
+export function cpuReportFaults(on: bool): void {
+  reporting = on;
+}
 
 /** With SMAP a fault on a user address is never repaired (the kernel refuses before it searches any table). */
 export function cpuSetSmap(on: bool): void {
@@ -113,6 +120,10 @@ export function repair(u: usize): usize {
   if (register !== FAULT_NONE) store<u64>(REGS + register, 0);
   const kind: u32 = faultVector === VECTOR_PF ? FAULT_KIND_PF : FAULT_KIND_GP;
   faultLogPush(ip, faultAddress, kind, register, index, length);
+  if (reporting) {
+    setExitFault(VECTOR_REPAIRED, faultAddress, length);
+    return 0;
+  }
   if (length === load<u8>(u, U_LEN)) return u + UOP;
   const next = codeLookup(ip + length);
   if (next === 0) setExitFault(VECTOR_PF, ip + length, PF_FETCH);
@@ -125,6 +136,7 @@ export function refuse(u: usize): void {
   const register = <u32>load<u8>(u, U_A);
   const address = base + <u64>(<i64>load<i32>(u, U_DISP));
   store<u64>(REGS + register, 0);
+  setFlags(FLAGS_LOGIC, 2, 0, 0, 0);
   faultLogPush(load<u64>(u, U_IMM), address, FAULT_KIND_GUARD, register, FAULT_NONE, 0);
 }
 

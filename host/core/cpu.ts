@@ -45,6 +45,8 @@ export class Cpu {
   readonly #core: Core;
   readonly #state: number;
   #steps = 0;
+  /** Addresses of breakpoints in the core's memory; 0 = none. */
+  #breakpoints = 0;
 
   constructor(core: Core) {
     this.#core = core;
@@ -159,6 +161,23 @@ export class Cpu {
   /** Faults on user addresses are never repaired. */
   setSmap(on: boolean): void {
     this.#core.exports.cpuSetSmap(on);
+  }
+
+  /** A repaired fault stops the CPU, with vector VECTOR_REPAIRED and the bytes to skip as error code. */
+  reportFaults(on: boolean): void {
+    this.#core.exports.cpuReportFaults(on);
+  }
+
+  /**
+   * Code is decoded for a debugger from now on: every flag is written, and the CPU stops as at the end of a slice in
+   * front of `breakpoints` (ascending). null ends that. Errors: LIMIT_MEMORY.
+   */
+  watch(breakpoints: readonly GuestAddress[] | null): void {
+    this.#core.free(this.#breakpoints);
+    const count = breakpoints?.length ?? 0;
+    this.#breakpoints =
+      count === 0 ? 0 : this.#core.allocBytes(new Uint8Array(BigUint64Array.from(breakpoints ?? []).buffer));
+    this.#core.exports.cpuWatch(breakpoints !== null, this.#breakpoints, count);
   }
 
   /** Registers the probe guards' xor instructions of an image. Errors: LIMIT_MEMORY. */

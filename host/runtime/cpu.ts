@@ -1,3 +1,4 @@
+import { VECTOR_REPAIRED } from '../../assembly/layout/cpu.js';
 import { PF_FETCH, PF_WRITE, VECTOR_BP, VECTOR_DE, VECTOR_PF, VECTOR_UD } from '../../assembly/layout/mmu.js';
 import type { Core } from '../core/core.js';
 import { Cpu } from '../core/cpu.js';
@@ -27,6 +28,11 @@ export interface X86RunOptions {
   readonly maxSteps?: bigint;
   /** Entry of the exception callback of the program whose text holds an address; null when it has none. */
   readonly exceptionCallback?: (ip: GuestAddress) => GuestAddress | null;
+  /**
+   * Called when a fault was repaired, before the program goes on; registers in struct pt_regs order (r15 first, 21
+   * words). A load that its guard refuses does not fault.
+   */
+  readonly onFault?: (fault: RawFault, registers: readonly bigint[]) => void;
   /** Base of the gs segment: the per-CPU area of the CPU that runs. */
   readonly gsBase?: GuestAddress;
   /** Initial rsp, 16-byte aligned; the engine's own stack when absent. */
@@ -55,6 +61,31 @@ interface Running {
   steps: number;
 }
 
+/** A run that stands still between calls of {@link X86Engine.resume}. */
+export interface PausedRun {
+  /** Registers, as assembly/layout/cpu.ts has them; they may be changed. */
+  readonly state: Uint8Array;
+  /** Addresses to stop in front of, ascending; replaced, never changed. */
+  breakpoints: readonly GuestAddress[];
+  /** Instructions done. */
+  readonly steps: number;
+  readonly faults: readonly RawFault[];
+}
+
+class Paused implements PausedRun {
+  breakpoints: readonly GuestAddress[] = [];
+  readonly faults: RawFault[] = [];
+
+  constructor(
+    public state: Uint8Array,
+    readonly running: Running,
+  ) {}
+
+  get steps(): number {
+    return this.running.steps;
+  }
+}
+
 /** Runs JIT images on the emulated x86-64 CPU, faults delivered and repaired through the exception tables. */
 export class X86Engine {
   readonly #cpu: Cpu;
@@ -66,6 +97,9 @@ export class X86Engine {
   /** Fetching here ends the innermost call from the host. */
   readonly #returnGate: GuestAddress;
   #running: Running | null = null;
+  /** Breakpoints that code is decoded with; null = it is decoded for speed. */
+  #watching: readonly GuestAddress[] | null = null;
+  #isReporting = false;
 
   constructor(core: Core, memory: GuestMemory, options: X86Options = {}) {
     this.#cpu = new Cpu(core);
@@ -91,26 +125,96 @@ export class X86Engine {
     const saved = outer === null ? null : this.#cpu.save();
     if (outer === null) {
       this.#log.reset();
-      this.#cpu.reset();
-      this.#cpu.rsp = options.stackTop ?? this.#stackTop;
+      this.#watch(null);
     }
     const logged = this.#log.count;
-    const running: Running = { options, maxSteps: Number(options.maxSteps ?? DEFAULT_STEPS), steps: 0 };
-    this.#running = running;
-    this.#cpu.gsBase = options.gsBase ?? 0n;
-    let r0 = 0n;
-    let oops: RawOops | null = null;
     try {
-      r0 = this.#enterCatching(entry, args, running);
-    } catch (thrown) {
-      if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
-      else if (thrown instanceof OopsSignal) oops = thrown.oops;
-      else throw thrown;
+      const running = this.#start(entry, args, options, outer !== null);
+      const { r0, oops } = this.#within(running, () => this.#driveCatching(running));
+      return { r0, steps: BigInt(running.steps), faults: this.#faults(logged), oops };
     } finally {
-      this.#running = outer;
       if (saved) this.#cpu.restore(saved);
     }
-    return { r0, steps: BigInt(running.steps), faults: this.#faults(logged), oops };
+  }
+
+  /** Sets up a run that `resume` takes further, beside other runs: it needs a stack of its own. */
+  pause(
+    entry: GuestAddress,
+    args: readonly bigint[],
+    options: X86RunOptions & { readonly stackTop: GuestAddress },
+  ): PausedRun {
+    const saved = this.#cpu.save();
+    try {
+      const running = this.#start(entry, args, options, false);
+      return new Paused(this.#cpu.save(), running);
+    } finally {
+      this.#cpu.restore(saved);
+    }
+  }
+
+  /**
+   * Goes on for at most `limit` instructions, or until a breakpoint is next; the outcome when the run has ended, else
+   * null. A helper counts with the call that leads to it. Errors: as run.
+   */
+  resume(paused: PausedRun, limit: number): EngineRun | null {
+    if (!(paused instanceof Paused)) throw new UsageError('USAGE_PAUSED', 'x86: expected a run of pause()');
+    const { running } = paused;
+    const saved = this.#cpu.save();
+    this.#cpu.restore(paused.state);
+    this.#watch(paused.breakpoints);
+    const logged = this.#log.count;
+    try {
+      const end = this.#within(running, () => this.#goOnCatching(running, limit));
+      if (end.r0 === null) return null;
+      return { r0: end.r0, steps: BigInt(running.steps), faults: paused.faults, oops: end.oops };
+    } finally {
+      paused.faults.push(...this.#faults(logged));
+      paused.state = this.#cpu.save();
+      this.#cpu.restore(saved);
+    }
+  }
+
+  #start(entry: GuestAddress, args: readonly bigint[], options: X86RunOptions, isNested: boolean): Running {
+    const cpu = this.#cpu;
+    if (!isNested) {
+      cpu.reset();
+      cpu.rsp = options.stackTop ?? this.#stackTop;
+    }
+    cpu.gsBase = options.gsBase ?? 0n;
+    this.#enterFunction(entry, args);
+    return { options, maxSteps: Number(options.maxSteps ?? DEFAULT_STEPS), steps: 0 };
+  }
+
+  /** Does something with this run as the one that gates and callbacks belong to. */
+  #within<R0 extends bigint | null>(
+    running: Running,
+    body: () => R0,
+  ): { r0: R0 | bigint; oops: RawOops | null } {
+    const outer = this.#running;
+    this.#running = running;
+    this.#report(running.options.onFault !== undefined);
+    try {
+      return { r0: body(), oops: null };
+    } catch (thrown) {
+      if (thrown instanceof ProgramUnwind) return { r0: BigInt.asUintN(64, thrown.r0), oops: null };
+      if (thrown instanceof OopsSignal) return { r0: 0n, oops: thrown.oops };
+      throw thrown;
+    } finally {
+      this.#running = outer;
+      this.#report(outer?.options.onFault !== undefined);
+    }
+  }
+
+  #report(on: boolean): void {
+    if (on === this.#isReporting) return;
+    this.#isReporting = on;
+    this.#cpu.reportFaults(on);
+  }
+
+  #watch(breakpoints: readonly GuestAddress[] | null): void {
+    if (breakpoints === this.#watching) return;
+    this.#watching = breakpoints;
+    this.#cpu.watch(breakpoints);
   }
 
   /** Calls a function by address, inside a gate handler: a callback. Returns its R0. Errors: USAGE_POINTER. */
@@ -126,7 +230,8 @@ export class X86Engine {
       );
     const saved = this.#cpu.save();
     try {
-      return this.#enter(address, args, running);
+      this.#enterFunction(address, args);
+      return this.#drive(running);
     } finally {
       this.#cpu.restore(saved);
     }
@@ -144,20 +249,33 @@ export class X86Engine {
     if (offsets.length > 0) this.#cpu.removeGuards(image, offsets);
   }
 
-  /** As #enter; an exception goes on in the exception callback, on the frame of the main program. */
-  #enterCatching(entry: GuestAddress, args: readonly bigint[], running: Running): bigint {
+  #driveCatching(running: Running): bigint {
     try {
-      return this.#enter(entry, args, running);
+      return this.#drive(running);
     } catch (thrown) {
-      if (!(thrown instanceof ProgramThrow)) throw thrown;
-      const cpu = this.#cpu;
-      const callback = running.options.exceptionCallback?.(this.#memory.readUint(cpu.rsp, 8));
-      if (callback === null || callback === undefined) throw new ProgramUnwind(thrown.cookie);
-      const { sp, bp } = this.#mainFrame();
-      cpu.setArguments([thrown.cookie, sp, bp]);
-      cpu.ip = callback;
+      this.#raise(thrown, running);
       return this.#drive(running);
     }
+  }
+
+  #goOnCatching(running: Running, limit: number): bigint | null {
+    try {
+      return this.#goOn(running, limit);
+    } catch (thrown) {
+      this.#raise(thrown, running);
+      return null;
+    }
+  }
+
+  /** An exception goes on in the exception callback, on the frame of the main program; everything else is thrown. */
+  #raise(thrown: unknown, { options }: Running): void {
+    if (!(thrown instanceof ProgramThrow)) throw thrown;
+    const cpu = this.#cpu;
+    const callback = options.exceptionCallback?.(this.#memory.readUint(cpu.rsp, 8));
+    if (callback === null || callback === undefined) throw new ProgramUnwind(thrown.cookie);
+    const { sp, bp } = this.#mainFrame();
+    cpu.setArguments([thrown.cookie, sp, bp]);
+    cpu.ip = callback;
   }
 
   /** rsp and rbp of the main program at the call that led to the gate where the CPU stands. */
@@ -172,34 +290,59 @@ export class X86Engine {
     return { sp, bp };
   }
 
-  #enter(entry: GuestAddress, args: readonly bigint[], running: Running): bigint {
+  #enterFunction(entry: GuestAddress, args: readonly bigint[]): void {
     // The psABI wants rsp 16-byte aligned before the call.
     this.#cpu.rsp &= ~15n;
     if (!this.#cpu.enter(entry, this.#returnGate)) throw this.#stackOverflow();
     this.#cpu.setArguments(args);
-    return this.#drive(running);
   }
 
   /** Runs until the innermost function that the host entered returns. */
   #drive(running: Running): bigint {
-    const cpu = this.#cpu;
     for (;;) {
-      const left = running.maxSteps - running.steps;
-      if (left <= 0)
-        throw new LimitError(
-          'LIMIT_STEPS',
-          `x86: the program did not end within ${running.maxSteps} instructions`,
-          { address: cpu.ip },
-        );
-      const stop = cpu.run(left < SLICE ? left : SLICE);
-      running.steps += cpu.steps;
-      if (stop === 'fault') throw this.#isOverflow() ? this.#stackOverflow() : new OopsSignal(this.#oops());
-      if (stop !== 'gate') continue;
-      const gate = cpu.ip;
-      if (gate === this.#returnGate) return cpu.rax;
-      const r0 = running.options.gate(gate, cpu.arguments());
-      if (!cpu.return(BigInt.asUintN(64, r0))) throw this.#stackOverflow();
+      const r0 = this.#goOn(running, this.#isAtBreakpoint() ? 1 : SLICE);
+      if (r0 !== null) return r0;
     }
+  }
+
+  /** A run that nobody could stop here goes over breakpoints. */
+  #isAtBreakpoint(): boolean {
+    return this.#watching !== null && this.#watching.includes(this.#cpu.ip);
+  }
+
+  /** Enters the core once and answers what stopped it; R0 when the innermost function of the host returned. */
+  #goOn(running: Running, limit: number): bigint | null {
+    const cpu = this.#cpu;
+    const left = running.maxSteps - running.steps;
+    if (left <= 0)
+      throw new LimitError(
+        'LIMIT_STEPS',
+        `x86: the program did not end within ${running.maxSteps} instructions`,
+        { address: cpu.ip },
+      );
+    const stop = cpu.run(left < limit ? left : limit);
+    running.steps += cpu.steps;
+    if (stop === 'fault') {
+      const { vector, errorCode } = cpu.fault;
+      if (vector === VECTOR_REPAIRED) return this.#repaired(running, errorCode);
+      throw this.#isOverflow() ? this.#stackOverflow() : new OopsSignal(this.#oops());
+    }
+    if (stop !== 'gate') return null;
+    const gate = cpu.ip;
+    if (gate === this.#returnGate) return cpu.rax;
+    const r0 = running.options.gate(gate, cpu.arguments());
+    if (!cpu.return(BigInt.asUintN(64, r0))) throw this.#stackOverflow();
+    return null;
+  }
+
+  /** Shows a repaired fault and skips its instruction, which counts as done. */
+  #repaired(running: Running, length: number): null {
+    const cpu = this.#cpu;
+    running.steps++;
+    const [fault] = this.#faults(this.#log.count - 1n);
+    running.options.onFault?.(fault, cpu.registers());
+    cpu.ip += BigInt(length);
+    return null;
   }
 
   /** The stack pointer has left the engine's stack, and an access below it went wrong. */

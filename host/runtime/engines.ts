@@ -3,8 +3,8 @@ import { UsageError } from '../errors.js';
 import type { GuestMemory } from '../mm/guest-memory.js';
 import type { Profile } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
-import { X86Engine } from './cpu.js';
-import type { EngineRun, GateHandler } from './engine.js';
+import { type PausedRun, X86Engine, type X86RunOptions } from './cpu.js';
+import type { EngineRun, GateHandler, RawFault } from './engine.js';
 import { InterpEngine } from './interpreter.js';
 import type { LinkedProgram } from './linked-program.js';
 import type { ProgramTable } from './program-table.js';
@@ -15,6 +15,8 @@ import { WasmEngine, type WasmProgram } from './wasm-engine.js';
 export interface ExecuteOptions {
   readonly gate: GateHandler;
   readonly maxSteps?: bigint;
+  /** x86 only: see X86RunOptions. */
+  readonly onFault?: (fault: RawFault, registers: readonly bigint[]) => void;
 }
 
 /** The engines of one kernel, and its programs as they need them. */
@@ -41,14 +43,7 @@ export class Engines {
     const { programs } = this;
     switch (engine) {
       case 'x86':
-        return this.x86.run(program.images[0]!.entry, [context], {
-          ...options,
-          gsBase: this.perCpu,
-          exceptionCallback: (ip) => {
-            const thrower = programs.owner(ip)?.program;
-            return thrower?.images[exceptionCallback(thrower)]?.entry ?? null;
-          },
-        });
+        return this.x86.run(program.images[0]!.entry, [context], this.#x86Options(options));
       case 'interp':
         return this.interp.run(program.interp, [context], {
           ...options,
@@ -75,6 +70,27 @@ export class Engines {
       default:
         throw new UsageError('USAGE_ENGINE', `engine ${String(engine)}: expected x86, interp or wasm`);
     }
+  }
+
+  /** A run on x86 that stands still in front of its first instruction. */
+  pause(
+    program: LinkedProgram,
+    context: GuestAddress,
+    options: ExecuteOptions & { readonly stackTop: GuestAddress },
+  ): PausedRun {
+    const { stackTop } = options;
+    return this.x86.pause(program.images[0]!.entry, [context], { ...this.#x86Options(options), stackTop });
+  }
+
+  #x86Options(options: ExecuteOptions): X86RunOptions {
+    return {
+      ...options,
+      gsBase: this.perCpu,
+      exceptionCallback: (ip) => {
+        const thrower = this.programs.owner(ip)?.program;
+        return thrower?.images[exceptionCallback(thrower)]?.entry ?? null;
+      },
+    };
   }
 
   /** Calls a BPF function by address within a run of this engine. */

@@ -264,6 +264,7 @@ export class Kernel implements TypedMemory {
 
   #programHost(): ProgramHost {
     return {
+      memory: this.memory,
       engines: this.#engines,
       programs: this.#programs,
       tiers: this.#tiers,

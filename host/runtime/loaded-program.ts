@@ -1,20 +1,18 @@
 import { UsageError } from '../errors.js';
 import type { Helper, RunScope } from '../helpers/helper.js';
-import { BpfException } from '../helpers/kfunc.js';
-import { concat } from '../helpers/guest-string.js';
-import { ptRegsName } from '../kallsyms/pt-regs.js';
 import type { JitImage } from '../jit/jit-image.js';
 import type { BpfMap } from '../maps/bpf-map.js';
+import type { GuestMemory } from '../mm/guest-memory.js';
 import type { GuestAddress } from '../quantities.js';
 import type { VerifiedProgram } from '../verifier/verified-program.js';
 import { compareEngines } from './compare-engines.js';
 import type { ProgramContext } from './context/program-context.js';
-import { ProgramThrow, type EngineRun, type GateHandler, type RawOops } from './engine.js';
+import { DebugCpu } from './debug-cpu.js';
 import type { Engines } from './engines.js';
-import { type RunEnvironment, runScope } from './environment.js';
-import { faultRecord, faultRecordAt, functionOf, slotAt } from './faults.js';
+import type { RunEnvironment } from './environment.js';
 import type { LinkedProgram } from './linked-program.js';
 import type { Trap } from './oops.js';
+import { namedRegisters, ProgramRun } from './program-run.js';
 import type { ProgramTable } from './program-table.js';
 import type { Engine, FaultRecord, OopsRecord, RunResult } from './run-result.js';
 import type { Tiers } from './tiers.js';
@@ -26,6 +24,11 @@ export interface RunOptions {
    * rows of an oops, which x86 alone has.
    */
   readonly engine?: Engine | 'auto' | 'all';
+  /**
+   * Called for each fault when it was repaired, before the program goes on, with the general registers by x86 name; runs
+   * on x86. A load that its guard refuses does not fault.
+   */
+  readonly onFault?: (fault: FaultRecord, registers: Readonly<Record<string, bigint>>) => void;
   /** LIMIT_STEPS is thrown past it. */
   readonly maxSteps?: bigint;
   /** bpf_get_attach_cookie. */
@@ -36,6 +39,7 @@ export interface RunOptions {
 
 /** What a loaded program needs of its kernel. */
 export interface ProgramHost {
+  readonly memory: GuestMemory;
   readonly engines: Engines;
   readonly programs: ProgramTable;
   readonly tiers: Tiers;
@@ -108,14 +112,37 @@ export class LoadedProgram {
    * const { retval, faults } = program.run(kernel.context.tracing([task]));
    */
   run(context: ProgramContext, options: RunOptions = {}): RunResult {
-    if (this.#closed)
-      throw new UsageError(
-        'USAGE_CLOSED',
-        `program ${this.name}: expected a loaded program, found a closed one`,
-      );
+    this.#expectOpen();
     const engine = options.engine ?? 'auto';
-    if (engine === 'auto') return this.#runTiered(context, options);
+    if (engine === 'auto')
+      return options.onFault ? this.#runOne('x86', context, options) : this.#runTiered(context, options);
     return engine === 'all' ? this.#runAll(context, options) : this.#runOne(engine, context, options);
+  }
+
+  /**
+   * Starts the program on the emulated CPU, which then stands in front of its first instruction.
+   *
+   * @throws UsageError USAGE_ENGINE without an image; LimitError LIMIT_MEMORY.
+   * @example
+   * const cpu = program.debug(context);
+   * cpu.step();
+   */
+  debug(context: ProgramContext, options: Omit<RunOptions, 'engine' | 'onFault'> = {}): DebugCpu {
+    this.#expectOpen();
+    const { engines, programs, memory } = this.host;
+    const run = new ProgramRun(this.host, this.linked, 'x86', context, options);
+    const { gate } = run;
+    return new DebugCpu(engines.x86, memory, programs, this.linked, run, (stackTop) =>
+      engines.pause(this.linked, context.address, { gate, maxSteps: options.maxSteps, stackTop }),
+    );
+  }
+
+  #expectOpen(): void {
+    if (!this.#closed) return;
+    throw new UsageError(
+      'USAGE_CLOSED',
+      `program ${this.name}: expected a loaded program, found a closed one`,
+    );
   }
 
   /** Takes the program out of the kernel; its maps stay. */
@@ -141,74 +168,16 @@ export class LoadedProgram {
   }
 
   #runOne(engine: Engine, context: ProgramContext, options: RunOptions): RunResult {
-    const { linked, host } = this;
-    if (engine === 'x86' && linked.images.length === 0)
-      throw new UsageError(
-        'USAGE_ENGINE',
-        `program ${this.name}: expected an image for engine x86, found none (${linked.jitError?.message ?? ''})`,
-        {},
-        { cause: linked.jitError },
-      );
-    const scope = runScope(context, options.cookie ?? 0n, options.returnValue ?? 0n);
-    const environment = host.environment(engine, scope);
-    const printed = environment.trace.length;
-    const gate: GateHandler = (address, args) => {
-      try {
-        return host.gate(address)(environment, args);
-      } catch (error) {
-        if (error instanceof BpfException) throw new ProgramThrow(error.cookie);
-        throw error;
-      }
-    };
-    const run = host.engines.run(engine, linked, context.address, { gate, maxSteps: options.maxSteps });
-    return {
-      engine,
-      r0: run.r0,
-      retval: Number(BigInt.asUintN(32, run.r0)),
-      steps: run.steps,
-      faults: run.faults.map((fault) => this.#fault(engine, fault)),
-      oops: run.oops ? this.#oops(engine, run.oops) : null,
-      output: context.output(),
-      redirect: scope.redirect,
-      seq: concat(scope.seq),
-      trace: environment.trace.slice(printed),
-    };
+    const { onFault } = options;
+    if (onFault && engine !== 'x86')
+      throw new UsageError('USAGE_ENGINE', `onFault: expected engine x86, found ${engine}`);
+    const run = new ProgramRun(this.host, this.linked, engine, context, options);
+    return run.result(
+      this.host.engines.run(engine, this.linked, context.address, {
+        gate: run.gate,
+        maxSteps: options.maxSteps,
+        onFault: onFault && ((fault, registers) => onFault(run.fault(fault), namedRegisters(registers))),
+      }),
+    );
   }
-
-  #fault(engine: Engine, raw: EngineRun['faults'][number]): FaultRecord {
-    if (engine === 'x86') {
-      const owner = this.host.programs.owner(raw.ip);
-      if (owner) return faultRecordAt(owner.program, owner.func, owner.offset, raw);
-    }
-    const program =
-      (raw.program === undefined ? null : this.host.programs.byHandle(raw.program)) ?? this.linked;
-    const insn = Number(raw.ip);
-    return faultRecord(program, functionOf(program.verified, insn), insn, raw);
-  }
-
-  #oops(engine: Engine, raw: RawOops): OopsRecord {
-    const registers = raw.registers ? namedRegisters(raw.registers) : undefined;
-    if (engine === 'x86') {
-      const owner = this.host.programs.owner(raw.ip);
-      const insn = owner ? slotAt(owner.program, owner.func, owner.offset) : -1;
-      return this.host.oops({ ...raw, registers }, insn);
-    }
-    const program =
-      (raw.program === undefined ? null : this.host.programs.byHandle(raw.program)) ?? this.linked;
-    const insn = Number(raw.ip);
-    const func = functionOf(program.verified, insn);
-    const image = program.images[func];
-    const start = program.verified.functions[func]?.start ?? 0;
-    const ip = image ? image.address + BigInt(image.offsets[insn - start] ?? 0) : 0n;
-    return this.host.oops({ ...raw, ip, registers }, insn);
-  }
-}
-
-function namedRegisters(words: readonly bigint[]): Record<string, bigint> {
-  const named: Record<string, bigint> = {};
-  words.forEach((word, index) => {
-    const name = ptRegsName(index * 8);
-    if (name) named[name] = word;
-  });
-  return named;
 }
