@@ -35,7 +35,9 @@ const BOOLEAN_HOOKS = new Set(
 );
 
 /** Iterators whose object is trusted; it may be NULL in all of them. */
-const TRUSTED_ITERATORS = new Set(['task', 'bpf_map', 'cgroup'].map((target) => `bpf_iter_${target}`));
+const TRUSTED_ITERATORS = new Set(
+  ['task', 'bpf_map', 'cgroup', 'tcp', 'udp'].map((target) => `bpf_iter_${target}`),
+);
 
 /** Arguments of a program that attaches by BTF: an array of u64, each with the type of the parameter. */
 export function btfArgumentTable(spec: ProgramSpec, kernel: KernelView): ContextTable {
