@@ -6,7 +6,7 @@ import { pushBranch } from '../branch-stack.js';
 import { inRcuSection } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { markRead } from '../liveness.js';
-import { acquireReference, dropReference } from '../references.js';
+import { acquireReference, releaseReference } from '../references.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { W_A, W_B, W_C, W_FRAME, W_ID, W_LIVE, W_REF, W_TYPE } from '../registers.js';
 import { type State, kindAddress, regAddress, slotAddress } from '../state.js';
@@ -162,7 +162,7 @@ function acquireSlots(env: Env, place: ObjectPlace, struct: number, slots: numbe
 function destroySlots(env: Env, place: ObjectPlace, slots: number): void {
   const { regs, mem } = env;
   const frame = env.state.frames[place.depth];
-  dropReference(env.state, regs.get(firstSlot(env, place), W_REF));
+  releaseReference(env, regs.get(firstSlot(env, place), W_REF));
   for (let i = 0; i < slots; i++) {
     const slot = place.slot - i;
     const at = slotAddress(frame, slot);
@@ -191,6 +191,12 @@ export function forkIterator(env: Env, at: InsnIndex): void {
   regs.set(slotAddress(env.state.frames[depth], slot), W_C, DRAINED);
   const r0 = env.reg(0);
   regs.setSmallConst(r0, 0, true);
+}
+
+/** Reference that the iterator which the call advances holds: numbers it gives lie inside it. */
+export function iteratorReference(env: Env): number {
+  const { depth, slot } = env.iterOffset;
+  return env.regs.get(slotAddress(env.state.frames[depth], slot), W_REF);
 }
 
 /** What protects the elements of the iterator that the call advances. */

@@ -16,7 +16,7 @@ import { isAsyncCallbackKfunc, isSyncCallbackKfunc } from './callback-kinds.js';
 import { newMeta } from './arguments.js';
 import { simulateCallback } from './callbacks.js';
 import { isPacketDynptr } from './dynptr-arguments.js';
-import { elementFlag, forkIterator } from './iterators.js';
+import { elementFlag, forkIterator, iteratorReference } from './iterators.js';
 import { checkKfuncArguments } from './kfunc-arguments.js';
 import { type KfuncCall, kernelType } from './kfunc-call.js';
 import { giveToContainer, setObjectResult } from './kfunc-objects.js';
@@ -127,6 +127,7 @@ function setResult(env: Env, call: KfuncCall): void {
       const isWritable = call.bufferSize >= 0 && call.bufferIsWritable;
       regs.setPointer(r0, RegType.MEM | (isWritable ? 0 : TypeFlag.MEM_RDONLY));
       regs.set(r0, W_A, size);
+      if ((call.flags & KfuncFlag.ITER_NEXT) !== 0) regs.set(r0, W_REF, iteratorReference(env));
     }
   }
   const mayBeNull = mayReturnNull(call);

@@ -2,7 +2,6 @@ import { Btf } from '../../../host/btf/btf.js';
 import { BtfBuilder } from '../../support/btf-builder.js';
 import { MAP, type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
 
-const einval = (message: string): Verdict => ['EINVAL', message];
 const eacces = (message: string): Verdict => ['EACCES', message];
 interface Wants {
   readonly want?: Verdict;
