@@ -6,6 +6,7 @@ import type { BenchRow } from '../ratio.js';
 import { Machines, type Run } from './contenders.js';
 import { firstResults } from './first-result.js';
 import { benchPrograms } from './program.js';
+import { threadMs } from './thread-time.js';
 
 /** What each engine is measured against. */
 const BASELINES: Record<string, 'image' | 'gcc'> = {
@@ -86,10 +87,9 @@ async function measure(name: string, runs: Record<string, Run>, rounds: number):
 
 /** Milliseconds of processor time a call: what else runs on the machine does not count. */
 function time(run: Run, calls: number): number {
-  const start = process.cpuUsage();
+  const start = threadMs();
   for (let at = 0; at < calls; at++) run();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000 / calls;
+  return (threadMs() - start) / calls;
 }
 
 function geometricMean(engine: string, rows: readonly BenchRow[]): BenchRow {

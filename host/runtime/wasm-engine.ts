@@ -5,6 +5,7 @@ import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
+import { enterHostCalls, HOST_ENTRIES } from '../wasm/host-calls.js';
 import { type TranslationOptions, type WasmSource, argumentsOf, translateProgram } from '../wasm/module.js';
 import { ProgramThrow, ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
 import { callTargets } from './interpreter.js';
@@ -76,7 +77,10 @@ export class WasmEngine {
   readonly #jit: JitKnobs;
   readonly #state: WasmState;
   readonly #faults: WasmFaults;
-  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
+  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: HOST_ENTRIES });
+  /** Addresses of the gates that programs call, by the numbers they have in the programs. */
+  readonly #gates: GuestAddress[] = [];
+  readonly #gateNumbers = new Map<GuestAddress, number>();
   readonly #free: number[] = [];
   readonly #byAddress = new Map<GuestAddress, { program: WasmProgram; index: number }>();
   readonly #byHandle = new Map<number, WasmProgram>();
@@ -93,6 +97,10 @@ export class WasmEngine {
       stackSize: options.stackSize ?? DEFAULT_STACK,
     });
     this.#faults = new WasmFaults(this.#state, memory, jit, (handle) => this.#byHandle.get(handle));
+    enterHostCalls(this.#table, {
+      gate: (handle, number) => this.#gate(handle, this.#gates[number]),
+      tail: (handle, array, index, slot) => this.#tail(handle, array, index, slot),
+    });
   }
 
   /**
@@ -117,28 +125,30 @@ export class WasmEngine {
     addresses: readonly GuestAddress[],
     { raw = false, verified = false, partSlots, mainArguments }: WasmLoadOptions,
   ): WasmProgram {
-    const { bytes, gates } = translateProgram(this.#state.environment, source, {
+    const bytes = translateProgram(this.#state.environment, source, {
       handle,
       addresses,
       raw,
       verified,
       partSlots,
       mainArguments,
+      gate: (address) => this.#numberOf(address),
     });
     const module = new WebAssembly.Module(bytes as BufferSource);
     const { exports } = new WebAssembly.Instance(module, {
-      env: {
-        memory: this.#state.memory,
-        table: this.#table,
-        gate: (number: number) => this.#gate(handle, gates[number]),
-        tail: (array: bigint, index: bigint, slot: number) =>
-          this.#tail(handle, BigInt.asUintN(64, array), BigInt.asUintN(32, index), slot),
-      },
+      env: { memory: this.#state.memory, table: this.#table },
     });
     const functions = source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
     const slot = this.#free.pop() ?? this.#table.grow(1);
     this.#table.set(slot, functions[0] as () => unknown);
     return { handle, source, raw, verified, addresses, functions, slot };
+  }
+
+  #numberOf(gate: GuestAddress): number {
+    const known = this.#gateNumbers.get(gate);
+    if (known !== undefined) return known;
+    this.#gateNumbers.set(gate, this.#gates.length);
+    return this.#gates.push(gate) - 1;
   }
 
   /** The same program with every access checked, for a context that is not what a verifier takes it for. */

@@ -3,7 +3,12 @@ import * as I from '../../assembly/isa.js';
 import * as E from './environment.js';
 import type { FunctionCode } from './function-code.js';
 import type { Insn } from './insn.js';
+import { GATE_ENTRY, TAIL_ENTRY } from './host-calls.js';
 import * as W from './opcodes.js';
+
+/** Types of the host's calls in every module. */
+export const TYPE_GATE = 6;
+export const TYPE_TAIL = 7;
 
 /** False when there is no such function. */
 export function callFunction(from: FunctionCode, insn: Insn): boolean {
@@ -72,8 +77,9 @@ export function callGate(from: FunctionCode, insn: Insn): boolean {
     from.push(register);
     out.memory(W.I64_STORE, around.state + E.STATE_ARGUMENTS + 8 * (register - 1));
   }
+  out.i32(code.handle);
   out.i32(code.gate(address));
-  from.call(code.index.gate);
+  from.callHost(GATE_ENTRY, TYPE_GATE);
   from.pop(0);
   from.loadFuel(1);
   from.loadWindow();
@@ -85,10 +91,11 @@ export function tailCall(from: FunctionCode): void {
   const { out, locals, code } = from;
   from.saveFuel(1);
   saveStack(from);
+  out.i32(code.handle);
   from.push(2);
   from.push(3);
   out.i32(from.slot);
-  from.call(code.index.tail);
+  from.callHost(TAIL_ENTRY, TYPE_TAIL);
   out.tee(locals.index);
   out.i32(0);
   out.u8(W.I32_GE_S);

@@ -42,8 +42,6 @@ export interface ProgramCode {
   readonly callsOut: boolean;
   /** Numbers of functions in the module. */
   readonly index: {
-    readonly gate: number;
-    readonly tail: number;
     readonly translate: number;
     readonly trap: number;
     readonly log: number;
@@ -282,6 +280,14 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   call(index: number): void {
     this.out.u8(W.CALL);
     this.out.u32(index);
+  }
+
+  /** Calls the host. */
+  callHost(entry: number, type: number): void {
+    this.out.i32(entry);
+    this.out.u8(W.CALL_INDIRECT);
+    this.out.u32(type);
+    this.out.u8(0);
   }
 
   /** Stops for good; the address is on the stack. */

@@ -7,8 +7,10 @@ import * as E from './environment.js';
 import { logBody } from './fault-ring.js';
 import { entryBody, type FunctionBody, translateFunction } from './function.js';
 import type { ProgramCode } from './function-code.js';
+import { GATE_TYPE, TAIL_TYPE } from './host-calls.js';
 import * as W from './opcodes.js';
 import { parameterCounts } from './parameters.js';
+import { type FunctionType, imported, name, newModule, section, typeSection } from './sections.js';
 
 /** A program to translate: a VerifiedProgram, or instructions no verifier saw. */
 export interface WasmSource {
@@ -30,17 +32,8 @@ export interface TranslationOptions {
   readonly mainArguments?: number;
   /** Slots from which on a function is translated in parts, each a function of the module. */
   readonly partSlots?: number;
-}
-
-/**
- * A WebAssembly module of a BPF program. It imports `env.memory`, `env.table`, `env.gate(number) -> R0` and
- * `env.tail(array, index, slot) -> number in the table or -1`, and exports function k as `f<k>`:
- * (frame i32, parameters i64...) -> results i64...
- */
-export interface Translation {
-  readonly bytes: Uint8Array;
-  /** Addresses of the helpers by their numbers. */
-  readonly gates: readonly GuestAddress[];
+  /** Number by which the program names a gate to the host. */
+  gate(address: GuestAddress): number;
 }
 
 const RAW_PARAMETERS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -53,30 +46,29 @@ export const argumentsOf = (raw: boolean): readonly number[] => (raw ? RAW_PARAM
 
 // Types 0 to 5 are entries of functions with that many parameters behind the frame; the functions themselves take the
 // fuel too and give back what is left.
-const TYPE_GATE = 6;
-const TYPE_TAIL = 7;
 const TYPE_TRANSLATE = 8;
 const TYPE_TRAP = 9;
 const TYPE_LOG = 10;
 const TYPE_PART = 11;
 const TYPE_FUNCTION = 12;
-const GATE = 0;
-const TAIL = 1;
-const TRANSLATE = 2;
-const TRAP = 3;
-const LOG = 4;
-const FIRST_FUNCTION = 5;
+const TRANSLATE = 0;
+const TRAP = 1;
+const LOG = 2;
+const FIRST_FUNCTION = 3;
 
-/** @throws UsageError USAGE_INSN for an instruction that the JIT would refuse. */
+/**
+ * A WebAssembly module of a BPF program. It imports `env.memory` and `env.table`, which begins with the host's calls,
+ * and exports function k as `f<k>`: (frame i32, parameters i64...) -> results i64...
+ *
+ * @throws UsageError USAGE_INSN for an instruction that the JIT would refuse.
+ */
 export function translateProgram(
   around: E.WasmEnvironment,
   source: WasmSource,
   options: TranslationOptions,
-): Translation {
+): Uint8Array {
   const { insns, arena, functions } = source;
   const { raw } = options;
-  const gates: GuestAddress[] = [];
-  const numbers = new Map<GuestAddress, number>();
   const slots = insns.length / INSN_SIZE;
   // Without a verifier a function may jump anywhere in the program.
   const ends = functions.map((_, index) => (raw ? slots : (functions[index + 1]?.start ?? slots)));
@@ -106,19 +98,12 @@ export function translateProgram(
     hasTailCalls: hasOpcode(insns, TAIL_CALL),
     callsOut: hasOpcode(insns, TAIL_CALL) || hasOpcode(insns, CALL, (bytes) => bytes[1] >> 4 !== 1),
     index: {
-      gate: GATE,
-      tail: TAIL,
       translate: TRANSLATE,
       trap: TRAP,
       log: LOG,
       firstFunction: FIRST_FUNCTION,
     },
-    gate(address) {
-      const known = numbers.get(address);
-      if (known !== undefined) return known;
-      numbers.set(address, gates.length);
-      return gates.push(address) - 1;
-    },
+    gate: (address) => options.gate(address),
   };
   const mains: FunctionBody[] = [];
   const parts: FunctionBody[] = [];
@@ -128,7 +113,7 @@ export function translateProgram(
     mains.push(made.main);
     parts.push(...made.parts);
   });
-  return { bytes: assemble(code, mains, parts), gates };
+  return assemble(code, mains, parts);
 }
 
 const CALL = 0x85;
@@ -145,19 +130,18 @@ function assemble(
   mains: readonly FunctionBody[],
   parts: readonly FunctionBody[],
 ): Uint8Array {
-  const out = new ByteWriter();
-  out.bytes(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
+  const out = newModule();
   const many = (count: number, type: number): number[] => new Array<number>(count).fill(type);
   const { I32, I64 } = W;
-  const entryType = (count: number): readonly [readonly number[], readonly number[]] => [
+  const entryType = (count: number): FunctionType => [
     [I32, ...many(code.raw ? RAW_PARAMETERS.length : count, I64)],
     many(code.results.length, I64),
   ];
   const arity = (func: number): number => (code.raw ? 0 : code.functions[func].parameters.length);
-  const types: readonly (readonly [readonly number[], readonly number[]])[] = [
+  const types: readonly FunctionType[] = [
     ...ARITIES.map((count) => entryType(count)),
-    [[I32], [I64]],
-    [[I64, I64, I32], [I32]],
+    GATE_TYPE,
+    TAIL_TYPE,
     [[I64, I32, I32, I32], [I32]],
     [[I64, I64, I32, I32], []],
     [[I64, I32], []],
@@ -170,28 +154,15 @@ function assemble(
       ] as const;
     }),
   ];
-  section(out, 1, (to) => {
-    to.u32(types.length);
-    for (const [from, result] of types) {
-      to.u8(0x60);
-      for (const list of [from, result]) {
-        to.u32(list.length);
-        for (const type of list) to.u8(type);
-      }
-    }
-  });
+  typeSection(out, types);
   section(out, 2, (to) => {
-    to.u32(4);
+    to.u32(2);
     imported(to, 'memory');
     to.op(2, 0);
     to.u32(1);
     imported(to, 'table');
     to.op(1, W.FUNCREF);
     to.op(0, 0);
-    imported(to, 'gate');
-    to.op(0, TYPE_GATE);
-    imported(to, 'tail');
-    to.op(0, TYPE_TAIL);
   });
   section(out, 3, (to) => {
     to.u32(3 + 2 * mains.length + parts.length);
@@ -262,22 +233,4 @@ function runsOf(types: readonly number[]): [number, number][] {
     else runs.push([1, type]);
   }
   return runs;
-}
-
-function section(out: ByteWriter, id: number, write: (to: ByteWriter) => void): void {
-  const to = new ByteWriter();
-  write(to);
-  out.u8(id);
-  out.u32(to.length);
-  out.bytes(to.view());
-}
-
-function name(to: ByteWriter, text: string): void {
-  to.u32(text.length);
-  for (let at = 0; at < text.length; at++) to.u8(text.charCodeAt(at));
-}
-
-function imported(to: ByteWriter, text: string): void {
-  name(to, 'env');
-  name(to, text);
 }
