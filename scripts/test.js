@@ -78,6 +78,7 @@ if (only.length > 0) {
 } else {
   await step('types, lint, format', () => check('check'));
   await step('assembly tests', assemblyTests);
+  await run(process.execPath, ['scripts/chromium.js']);
   await step('host tests', () => hostTests(testFiles('tests')));
 }
 console.log(`\n${passed} passed, ${failed} failed`);

@@ -21,29 +21,35 @@ let tab: Tab = 'run';
 /** Counts what was asked for; an answer to an older question is thrown away. */
 let asked = 0;
 
-/** Shows the open tab of what is chosen. */
-async function show(): Promise<void> {
-  if (!files) return;
-  const mine = ++asked;
-  const place = selected('place') as Place;
-  const subject: Subject = { ...files, profile: selected('kernel'), variant: selected('variant') };
+/** A new question: what is shown is no longer its answer. */
+function ask(): number {
   document.body.dataset.state = 'busy';
   status.textContent = 'working…';
+  return ++asked;
+}
+
+/** Shows the open tab of what is chosen. */
+async function show(mine = ask()): Promise<void> {
+  if (!files || mine !== asked) return;
+  const place = selected('place') as Place;
+  const subject: Subject = { ...files, profile: selected('kernel'), variant: selected('variant') };
   const start = performance.now();
-  let view: HTMLElement;
   try {
-    view = await viewOf(tab, await evaluatorAt(place), subject);
+    const view = await viewOf(tab, await evaluatorAt(place), subject);
     if (mine !== asked) return;
     const where = place === 'worker' ? 'in a worker' : 'on the main thread';
     status.textContent = `${(performance.now() - start).toFixed(0)} ms ${where}`;
     document.body.dataset.state = 'done';
+    panel.replaceChildren(view);
   } catch (error) {
-    if (mine !== asked) return;
-    status.textContent = '';
-    document.body.dataset.state = 'failed';
-    view = viewError(error);
+    if (mine === asked) fail(error);
   }
-  panel.replaceChildren(view);
+}
+
+function fail(error: unknown): void {
+  status.textContent = '';
+  document.body.dataset.state = 'failed';
+  panel.replaceChildren(viewError(error));
 }
 
 async function viewOf(which: Tab, evaluator: Evaluator, subject: Subject): Promise<HTMLElement> {
@@ -86,18 +92,21 @@ function goTo(symbol: string, insn: number): void {
 }
 
 async function choose(example: Example): Promise<void> {
+  const mine = ask();
   try {
     const [object, scene] = await fetchExample(example);
+    if (mine !== asked) return;
     files = { object, scene, btf: null };
     mark(example.name);
-    await show();
+    await show(mine);
   } catch (error) {
-    panel.replaceChildren(viewError(error));
+    if (mine === asked) fail(error);
   }
 }
 
 /** Files from the user's disk: an object, and beside it a scene or a kernel's BTF. */
 async function take(given: Iterable<File>): Promise<void> {
+  const mine = ask();
   let object: GivenFile | null = null;
   let scene: GivenFile | null = null;
   let btf: GivenFile | null = null;
@@ -110,7 +119,7 @@ async function take(given: Iterable<File>): Promise<void> {
   if (object) files = { object, scene, btf };
   else if (files) files = { ...files, scene: scene ?? files.scene, btf: btf ?? files.btf };
   mark(null);
-  await show();
+  await show(mine);
 }
 
 function mark(example: string | null): void {
