@@ -2,7 +2,8 @@ import * as isa from '../../assembly/isa';
 import * as layout from '../../assembly/layout/verifier';
 import { scalarAlu } from '../../assembly/verifier/alu';
 import { scalarConst, scalarSync, scalarUnknown, verifierSetLegacy } from '../../assembly/verifier/bounds';
-import { BPF_NOT_JSET, branchPredict, branchRefine } from '../../assembly/verifier/branch';
+import { BPF_NOT_JSET, branchRefine } from '../../assembly/verifier/branch';
+import { branchPredict } from '../../assembly/verifier/predict';
 
 // Every range of five-bit numbers, -16 to 15, with every other, against all the numbers in them; 6.1 in four bits.
 

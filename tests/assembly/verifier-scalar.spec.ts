@@ -8,7 +8,8 @@ import {
   scalarUnknown,
   verifierSetLegacy,
 } from '../../assembly/verifier/bounds';
-import { BPF_NOT_JSET, branchPredict, branchRefine } from '../../assembly/verifier/branch';
+import { BPF_NOT_JSET, branchRefine } from '../../assembly/verifier/branch';
+import { branchPredict } from '../../assembly/verifier/predict';
 import { scalarWithin } from '../../assembly/verifier/compare';
 import { scalarSignExtend32, scalarSignExtend64, scalarTruncate } from '../../assembly/verifier/extend';
 
