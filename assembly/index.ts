@@ -27,7 +27,7 @@ export {
   unbound64,
   verifierSetLegacy,
 } from './verifier/bounds';
-export { branchPredict, branchRefine } from './verifier/branch';
+export { branchRefine } from './verifier/branch';
 export { liveMarkRead, recordEqual, scalarWithin } from './verifier/compare';
 export { coversSetUp, frameCovers, frameRegistersEqual, placeExcludes } from './verifier/covers';
 export { scalarSignExtend32, scalarSignExtend64, scalarSignedRange, scalarTruncate } from './verifier/extend';
@@ -38,11 +38,13 @@ export {
   frameCopy,
   frameFollow,
   frameForgetPrecision,
+  frameLinked,
   frameMarks,
   framePreciseRead,
   framePropagateRead,
 } from './verifier/frame';
 export { verifierTnumAdd, verifierTnumSub } from './verifier/pointer';
+export { branchPredict } from './verifier/predict';
 export {
   interpDepth,
   interpEnter,

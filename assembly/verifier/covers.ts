@@ -44,6 +44,8 @@ import { recordEqual, scalarWithin } from './compare';
 import { idsSame, idsSameScalar } from './id-map';
 
 const REGISTERS: i32 = 11;
+/** Kinds of a slot that is spilled as a whole. */
+const ALL_SPILL: u64 = 0x0101010101010101;
 /** What precedes the frame, REG_C apart, in words of 8 bytes. */
 const WHOLE_WORDS: usize = REG_C;
 let privileged: bool = true;
@@ -165,7 +167,8 @@ function kindsCover(old: usize, cur: usize, isThere: bool, how: i32): bool {
   return true;
 }
 
-function stackCovers(old: usize, cur: usize, how: i32): bool {
+/** 1, or minus the slot that differs. */
+function stackCovers(old: usize, cur: usize, how: i32): i32 {
   const slots = load<i32>(old, FRAME_SLOTS);
   const curSlots = load<i32>(cur, FRAME_SLOTS);
   for (let i = 0; i < slots; i++) {
@@ -174,21 +177,39 @@ function stackCovers(old: usize, cur: usize, how: i32): bool {
     if (how === NOT_EXACT) {
       if ((load<u32>(old + at, REG_LIVE) & LIVE_READ) === 0) continue;
     } else {
-      if (!isThere) return false;
-      if (load<u64>(old + at, SLOT_KINDS) !== load<u64>(cur + at, SLOT_KINDS)) return false;
+      if (!isThere) return -(<i32>at);
+      if (load<u64>(old + at, SLOT_KINDS) !== load<u64>(cur + at, SLOT_KINDS)) return -(<i32>at);
     }
-    if (!kindsCover(old + at, cur + at, isThere, how)) return false;
+    if (!kindsCover(old + at, cur + at, isThere, how)) return -(<i32>at);
   }
-  return true;
+  return 1;
 }
 
-/** 1 = what was proved for the frame at `old` holds for the one at `cur`, registers and stack. */
+/** 1 = what was proved for the frame at `old` holds for the one at `cur`; else 0 or less: minus the place that differs. */
 export function frameCovers(old: usize, cur: usize, how: i32): i32 {
   for (let i = 0; i < REGISTERS; i++) {
     const at = <usize>FRAME_REGS + <usize>i * REG_SIZE;
-    if (!covers(old + at, cur + at, how)) return 0;
+    if (!covers(old + at, cur + at, how)) return -(<i32>at);
   }
-  return stackCovers(old, cur, how) ? 1 : 0;
+  return stackCovers(old, cur, how);
+}
+
+/** A place of the frame that holds a whole scalar. */
+function isScalarAt(frame: usize, at: usize): bool {
+  if (load<u32>(frame + at, REG_TYPE) !== TYPE_SCALAR) return false;
+  if (at < <usize>FRAME_STACK) return true;
+  const slots: usize = load<u32>(frame, FRAME_SLOTS);
+  return at < <usize>FRAME_STACK + slots * SLOT_SIZE && load<u64>(frame + at, SLOT_KINDS) === ALL_SPILL;
+}
+
+/** 1 = the scalars at one place of two frames are enough to see that frameCovers says no. */
+export function placeExcludes(old: usize, cur: usize, at: usize, how: i32): i32 {
+  if (how === EXACT || !isScalarAt(old, at) || !isScalarAt(cur, at)) return 0;
+  if (how === NOT_EXACT) {
+    if ((load<u32>(old + at, REG_LIVE) & LIVE_READ) === 0) return 0;
+    if (privileged && load<u32>(old + at, REG_PRECISE) === 0) return 0;
+  }
+  return scalarWithin(old + at, cur + at) ^ 1;
 }
 
 /** 1 = the registers of both frames are the same bytes. */

@@ -2,12 +2,14 @@ import {
   FRAME_ROOM,
   FRAME_SLOTS,
   FRAME_STACK,
+  ID_ADD_CONST,
   LIVE_DONE,
   LIVE_READ,
   LIVE_READ64,
   MARKED_REGS,
   MARKS_HEADER,
   MARK_SIZE,
+  REG_ID,
   REG_LIVE,
   REG_PARENT,
   REG_PRECISE,
@@ -66,6 +68,25 @@ export function frameConnect(frame: usize, parent: usize, isTop: i32): void {
     store<u32>(frame + at, <u32>(parent + at), REG_PARENT);
     store<u32>(frame + at, 0, REG_LIVE);
   }
+}
+
+function isLinked(place: usize, base: u32): bool {
+  return (
+    load<u32>(place, REG_TYPE) === TYPE_SCALAR && (load<u32>(place, REG_ID) & ~(<u32>ID_ADD_CONST)) === base
+  );
+}
+
+/** Next place of a frame that holds a scalar of id `base`, from place `at` on: numbers as in framePreciseRead. */
+export function frameLinked(frame: usize, base: u32, at: i32): i32 {
+  for (; at < <i32>REGISTERS; at++) {
+    if (isLinked(frame + FRAME_REGS + <usize>at * REG_SIZE, base)) return at;
+  }
+  const slots = <i32>load<u32>(frame, FRAME_SLOTS);
+  for (let i = at < FIRST_SLOT ? 0 : at - FIRST_SLOT; i < slots; i++) {
+    const slot = frame + FRAME_STACK + <usize>i * SLOT_SIZE;
+    if (load<u8>(slot, SLOT_KINDS + 7) === SLOT_SPILL && isLinked(slot, base)) return i + FIRST_SLOT;
+  }
+  return -1;
 }
 
 /** Next place of a frame that was read and is precise, from place `at` on: 0 to 9 registers, 16 + slot; -1 = none. */

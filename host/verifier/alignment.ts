@@ -31,11 +31,11 @@ function alignmentName(type: number): string {
   }
 }
 
+/** Whether address bits below `size` may be set: those of the known value, the offsets, and the unknown bits. */
 function misaligned(env: Env, reg: number, off: number, size: number, extra: number): boolean {
   const { regs } = env;
-  const fixed = BigInt(regs.off(reg) + off + extra);
-  const low = BigInt.asUintN(64, regs.value(reg) + fixed) | regs.mask(reg);
-  return (low & BigInt(size - 1)) !== 0n;
+  const low = (regs.valueLow(reg) + regs.off(reg) + off + extra) | regs.maskLow(reg);
+  return (low & (size - 1)) !== 0;
 }
 
 /** Checks alignment where it counts: the stack, and everything under BPF_F_STRICT_ALIGNMENT. */
@@ -52,17 +52,9 @@ export function checkAlignment(
   if (type === RegType.ARENA) return;
   const strict = strictOnce || type === RegType.STACK || (env.program.spec.flags & STRICT_ALIGNMENT) !== 0;
   if (!strict || size === 1) return;
+  const isPacket = type === RegType.PACKET || type === RegType.PACKET_META;
+  if (!misaligned(env, reg, off, size, isPacket ? IP_ALIGN : 0)) return;
+  const start = isPacket ? `packet access off ${IP_ALIGN}+` : `${alignmentName(type)}access off `;
   const range = tnumText(regs.value(reg), regs.mask(reg));
-  if (type === RegType.PACKET || type === RegType.PACKET_META) {
-    if (!misaligned(env, reg, off, size, IP_ALIGN)) return;
-    env.fail(
-      Errno.EACCES,
-      `misaligned packet access off ${IP_ALIGN}+${range}+${regs.off(reg)}+${off} size ${size}`,
-    );
-  }
-  if (!misaligned(env, reg, off, size, 0)) return;
-  env.fail(
-    Errno.EACCES,
-    `misaligned ${alignmentName(type)}access off ${range}+${regs.off(reg)}+${off} size ${size}`,
-  );
+  env.fail(Errno.EACCES, `misaligned ${start}${range}+${regs.off(reg)}+${off} size ${size}`);
 }

@@ -3,8 +3,9 @@ import type { InsnIndex } from '../quantities.js';
 import { callsCallback, isSyncCallbackCall } from './call/callback-kinds.js';
 import { disassembleAt } from './disasm-names.js';
 import type { Env } from './env.js';
-import { NO_SLOT, NO_STEP } from './history.js';
+import { MAX_LINKED, NO_SLOT, NO_STEP } from './history.js';
 import { LOG_LEVEL2 } from './log.js';
+import { FIRST_SLOT, depthOf, inFrameOf } from './place.js';
 import { MAX_FRAMES, type Wanted } from './wanted.js';
 
 const ARGUMENTS = 0x3e;
@@ -14,20 +15,25 @@ export const UNSUPPORTED = 1;
 
 /** Linked scalars of a conditional jump: when one is wanted, all are. */
 function addLinked(env: Env, wanted: Wanted, entry: number): void {
-  const linked = entry === NO_STEP ? null : env.history.linked(entry);
-  if (linked === null) return;
+  const { history } = env;
+  if (entry === NO_STEP || !history.hasLinked(entry)) return;
   let some = false;
-  for (const place of linked) {
-    if (
-      place.slot >= 0 ? wanted.hasSlot(place.frame, place.slot) : (wanted.regs[place.frame] >> place.reg) & 1
-    ) {
-      some = true;
-    }
+  for (let i = 0; i < MAX_LINKED && !some; i++) {
+    const place = history.linked(entry, i);
+    if (place < 0) break;
+    const inFrame = inFrameOf(place);
+    some =
+      inFrame >= FIRST_SLOT
+        ? wanted.hasSlot(depthOf(place), inFrame - FIRST_SLOT)
+        : ((wanted.regs[depthOf(place)] >> inFrame) & 1) !== 0;
   }
   if (!some) return;
-  for (const place of linked) {
-    if (place.slot >= 0) wanted.addSlot(place.frame, place.slot);
-    else wanted.regs[place.frame] |= 1 << place.reg;
+  for (let i = 0; i < MAX_LINKED; i++) {
+    const place = history.linked(entry, i);
+    if (place < 0) break;
+    const inFrame = inFrameOf(place);
+    if (inFrame >= FIRST_SLOT) wanted.addSlot(depthOf(place), inFrame - FIRST_SLOT);
+    else wanted.regs[depthOf(place)] |= 1 << inFrame;
   }
 }
 
@@ -138,6 +144,18 @@ function stepExit(env: Env, after: InsnIndex, wanted: Wanted): number {
   wanted.frame++;
   if (returned) wanted.add(0);
   return DONE;
+}
+
+/** Whether walking back over an instruction that noted nothing may change what is wanted. */
+export function isRelevant(env: Env, at: InsnIndex, wanted: Wanted): boolean {
+  if (env.log.verbose || env.legacy) return true;
+  const { code } = env;
+  const opcode = code.opcode[at];
+  const klass = opcode & 7;
+  if (klass !== isa.BPF_JMP && klass !== isa.BPF_JMP32) return wanted.has(code.dst[at]);
+  const op = opcode & 0xf0;
+  if (op === isa.BPF_CALL || op === isa.BPF_EXIT) return true;
+  return (opcode & 8) !== 0 && (wanted.has(code.dst[at]) || wanted.has(code.src[at]));
 }
 
 /** One instruction backwards; `after` = the one that followed it on the path. */

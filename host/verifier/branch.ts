@@ -12,7 +12,7 @@ import { flipJump, isAnyPacket, matchPacketPointers, predictPacket } from './pac
 import { markPrecise, pushHistory } from './precision.js';
 import { W_ID, mayBeNull } from './registers.js';
 import { RegType, TypeFlag, baseType, hasFlag } from './reg-type.js';
-import { type LinkedPlace, type State, regAddress } from './state.js';
+import { type State, regAddress } from './state.js';
 import { pushMispredicted } from './speculation.js';
 import { Errno } from './verifier-error.js';
 import { widenForLoop } from './widen.js';
@@ -209,7 +209,7 @@ export function simulateBranch(env: Env, at: InsnIndex): InsnIndex {
     printChanges(env);
     return way === 1 ? target : at + 1;
   }
-  const linked: LinkedPlace[] = [];
+  const linked: number[] = [];
   if (!env.legacy) {
     if (fromReg && regs.isScalar(right) && regs.id(right) !== 0)
       collectLinked(env, env.state, regs.id(right), linked);

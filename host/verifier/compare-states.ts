@@ -31,6 +31,13 @@ function resourcesMatch(domain: ScalarDomain, old: State, cur: State): boolean {
 export function statesEqual(env: Env, old: State, cur: State, how: Exactness): boolean {
   if (old.frames.length !== cur.frames.length) return false;
   const { domain, words } = env.mem;
+  // What told this state from the last one it was compared with tells it from most.
+  const last = old.differedDepth;
+  if (
+    old.differedAt !== 0 &&
+    domain.placeExcludes(old.frames[last], cur.frames[last], old.differedAt, how) === 1
+  )
+    return false;
   for (let depth = 0; depth < old.frames.length; depth++) {
     const a = old.frames[depth];
     const b = cur.frames[depth];
@@ -40,7 +47,11 @@ export function statesEqual(env: Env, old: State, cur: State, how: Exactness): b
   domain.idsBegin(env.ids);
   if (!resourcesMatch(domain, old, cur)) return false;
   for (let depth = 0; depth < old.frames.length; depth++) {
-    if (domain.frameCovers(old.frames[depth], cur.frames[depth], how) === 0) return false;
+    const covers = domain.frameCovers(old.frames[depth], cur.frames[depth], how);
+    if (covers > 0) continue;
+    old.differedDepth = depth;
+    old.differedAt = -covers;
+    return false;
   }
   return true;
 }

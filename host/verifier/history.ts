@@ -1,14 +1,13 @@
 import type { InsnIndex } from '../quantities.js';
-import type { LinkedPlace } from './state.js';
 
-// Step of a path, 4 words of 32 bits:
+// Step of a path, 5 words of 32 bits; a place is 10 bits, 1023 = none:
 //
-//   0                                        1          2          3
-//   +------------+------------+------------+----------+----------+--------------+
-//   | insn 20    | slot + 1, 7| frame 3    | previous | up       | linked set   |
-//   +------------+------------+------------+----------+----------+--------------+
+//   0                                        1          2      3                    4
+//   +------------+------------+------------+----------+------+--------------------+--------------------+
+//   | insn 20    | slot + 1, 7| frame 3    | previous | up   | linked places 0-2  | linked places 3-5  |
+//   +------------+------------+------------+----------+------+--------------------+--------------------+
 
-const WORDS = 4;
+const WORDS = 5;
 const INSN_BITS = 20;
 const SLOT_BITS = 7;
 const INSN_MASK = (1 << INSN_BITS) - 1;
@@ -18,6 +17,12 @@ const SEGMENT = 1 << SEGMENT_BITS;
 /** Segments to use again, of verifications that have ended. */
 const POOLED = 64;
 const pool: Int32Array[] = [];
+
+/** Scalars linked at one conditional jump that are noted. */
+export const MAX_LINKED = 6;
+const PLACE_BITS = 10;
+const NO_PLACE = (1 << PLACE_BITS) - 1;
+const NO_PLACES = (1 << (3 * PLACE_BITS)) - 1;
 
 /** No step: what comes before the first one. */
 export const NO_STEP = 0;
@@ -31,7 +36,6 @@ export const NO_SLOT = -1;
  */
 export class History {
   private readonly segments: Int32Array[] = [];
-  private readonly linkedSets: (readonly LinkedPlace[])[] = [];
   private count = 1;
 
   /** A step that touched nothing yet. */
@@ -46,7 +50,8 @@ export class History {
     segment[at] = insn;
     segment[at + 1] = previous;
     segment[at + 2] = up;
-    segment[at + 3] = 0;
+    segment[at + 3] = NO_PLACES;
+    segment[at + 4] = NO_PLACES;
     return step;
   }
 
@@ -78,10 +83,14 @@ export class History {
     return (this.word(step, 0) >> (INSN_BITS + SLOT_BITS)) & 7;
   }
 
-  /** Scalars linked at a conditional jump; null = none. */
-  linked(step: number): readonly LinkedPlace[] | null {
-    const which = this.word(step, 3);
-    return which === 0 ? null : this.linkedSets[which - 1];
+  hasLinked(step: number): boolean {
+    return this.word(step, 3) !== NO_PLACES;
+  }
+
+  /** One of the scalars linked at a conditional jump, up to MAX_LINKED; -1 = no more. */
+  linked(step: number, which: number): number {
+    const place = (this.word(step, which < 3 ? 3 : 4) >> ((which % 3) * PLACE_BITS)) & NO_PLACE;
+    return place === NO_PLACE ? -1 : place;
   }
 
   touchSlot(step: number, slot: number, frame: number): void {
@@ -90,15 +99,21 @@ export class History {
     segment[at] = (segment[at] & INSN_MASK) | ((slot + 1) << INSN_BITS) | (frame << (INSN_BITS + SLOT_BITS));
   }
 
-  link(step: number, places: readonly LinkedPlace[]): void {
-    this.segments[step >> SEGMENT_BITS][(step & (SEGMENT - 1)) * WORDS + 3] = this.linkedSets.push(places);
+  link(step: number, places: readonly number[]): void {
+    const segment = this.segments[step >> SEGMENT_BITS];
+    const at = (step & (SEGMENT - 1)) * WORDS;
+    for (let i = 0; i < MAX_LINKED; i++) {
+      const word = at + (i < 3 ? 3 : 4);
+      const shift = (i % 3) * PLACE_BITS;
+      const place = i < places.length ? places[i] : NO_PLACE;
+      segment[word] = (segment[word] & ~(NO_PLACE << shift)) | (place << shift);
+    }
   }
 
   /** Forgets all steps. */
   dispose(): void {
     for (const segment of this.segments) if (pool.length < POOLED) pool.push(segment);
     this.segments.length = 0;
-    this.linkedSets.length = 0;
     this.count = 1;
   }
 }

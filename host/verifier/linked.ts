@@ -1,50 +1,28 @@
-import { ID_ADD_CONST, SLOT_SPILL } from '../../assembly/layout/verifier.js';
+import { ID_ADD_CONST } from '../../assembly/layout/verifier.js';
 import type { HostAddress } from '../quantities.js';
 import type { Env } from './env.js';
+import { MAX_LINKED } from './history.js';
+import { placeAddress, placeOf } from './place.js';
 import { W_ID, W_LIVE, W_OFF, W_PARENT, W_SUBREG } from './registers.js';
-import { type LinkedPlace, type State, kindAddress, regAddress, slotAddress } from './state.js';
-
-/** Places that take part in one conditional jump's refinement (Linux packs them in 64 bits). */
-const MAX_LINKED = 6;
-
-function placeAddress(state: State, place: LinkedPlace): HostAddress {
-  const frame = state.frames[place.frame];
-  return place.slot >= 0 ? slotAddress(frame, place.slot) : regAddress(frame, place.reg);
-}
+import type { State } from './state.js';
 
 /** Adds the places that hold scalars of this id; the ones that do not fit lose their link. */
-export function collectLinked(env: Env, state: State, id: number, into: LinkedPlace[]): void {
-  const { mem } = env;
+export function collectLinked(env: Env, state: State, id: number, into: number[]): void {
+  const { domain } = env.mem;
   const base = id & ~ID_ADD_CONST;
   for (let depth = state.frames.length - 1; depth >= 0; depth--) {
     const frame = state.frames[depth];
-    for (let i = 0; i < 10; i++) {
-      const place = regAddress(frame, i);
-      if (isLinked(env, place, base) && hasRoom(env, place, into))
-        into.push({ frame: depth, reg: i, slot: -1 });
-    }
-    const slots = env.frames.slots(frame);
-    for (let i = 0; i < slots; i++) {
-      if (mem.bytes[kindAddress(frame, i, 7)] !== SLOT_SPILL) continue;
-      const place = slotAddress(frame, i);
-      if (isLinked(env, place, base) && hasRoom(env, place, into))
-        into.push({ frame: depth, reg: -1, slot: i });
+    for (let at = domain.frameLinked(frame, base, 0); at >= 0; at = domain.frameLinked(frame, base, at + 1)) {
+      const place = placeOf(depth, at);
+      // Linux packs them in 64 bits.
+      if (into.length < MAX_LINKED) into.push(place);
+      else env.regs.set(placeAddress(state, place), W_ID, 0);
     }
   }
 }
 
-function isLinked(env: Env, place: HostAddress, base: number): boolean {
-  return env.regs.isScalar(place) && (env.regs.id(place) & ~ID_ADD_CONST) === base;
-}
-
-function hasRoom(env: Env, place: HostAddress, into: readonly LinkedPlace[]): boolean {
-  if (into.length < MAX_LINKED) return true;
-  env.regs.set(place, W_ID, 0);
-  return false;
-}
-
 /** What was learned about one scalar holds for those linked to it. */
-export function syncLinked(env: Env, state: State, known: HostAddress, places: readonly LinkedPlace[]): void {
+export function syncLinked(env: Env, state: State, known: HostAddress, places: readonly number[]): void {
   const { regs, mem } = env;
   const base = regs.id(known) & ~ID_ADD_CONST;
   for (const entry of places) {

@@ -1,33 +1,21 @@
 import { MARKED_REGS, SLOT_SPILL } from '../../assembly/layout/verifier.js';
 import type { HostAddress } from '../quantities.js';
-import { UNSUPPORTED, slotMask, step } from './backtrack.js';
+import { UNSUPPORTED, isRelevant, slotMask, step } from './backtrack.js';
 import type { Env } from './env.js';
 import { NO_STEP } from './history.js';
 import { LOG_LEVEL2 } from './log.js';
 import { frameText } from './log-text.js';
+import { FIRST_SLOT } from './place.js';
 import { SLOT_BYTES, type Wanted } from './wanted.js';
 import { W_PRECISE } from './registers.js';
-import {
-  type LinkedPlace,
-  type State,
-  kindAddress,
-  markedReg,
-  markedSlot,
-  regAddress,
-  slotAddress,
-} from './state.js';
+import { type State, kindAddress, markedReg, markedSlot, regAddress, slotAddress } from './state.js';
 
 const ARGUMENTS = 0x3e;
 /** r0 to r9. */
 const WALKED_REGS = (1 << MARKED_REGS) - 1;
 
 /** Notes a step of the path: where it came from, and what it touched. Steps of one instruction are joined. */
-export function pushHistory(
-  env: Env,
-  slot: number,
-  frame: number,
-  linked: readonly LinkedPlace[] | null,
-): void {
+export function pushHistory(env: Env, slot: number, frame: number, linked: readonly number[] | null): void {
   const { state, history } = env;
   if (env.historyStep === NO_STEP) {
     env.historyStep = history.push(env.insn, env.previous, state.history);
@@ -162,8 +150,10 @@ function walk(env: Env, wanted: Wanted): void {
         skip = false;
       } else {
         const entry = noted !== NO_STEP && history.insn(noted) === at ? noted : NO_STEP;
-        if (step(env, at, after, entry, wanted) === UNSUPPORTED) return markAll(env);
-        if (wanted.empty) return;
+        if (entry !== NO_STEP || isRelevant(env, at, wanted)) {
+          if (step(env, at, after, entry, wanted) === UNSUPPORTED) return markAll(env);
+          if (wanted.empty) return;
+        }
       }
       after = at;
       const isStart = noted === NO_STEP || (history.up(noted) === NO_STEP && history.insn(noted) === at);
@@ -206,9 +196,6 @@ export function markPrecise(env: Env, regno: number): void {
   wanted.add(regno);
   walk(env, wanted);
 }
-
-/** Places that `framePreciseRead` answers from this one on are slots. */
-const FIRST_SLOT = 16;
 
 function addPlace(wanted: Wanted, depth: number, place: number): void {
   if (place >= FIRST_SLOT) wanted.addSlot(depth, place - FIRST_SLOT);

@@ -1,4 +1,4 @@
-import { FRAME_CALLSITE, LIVE_DONE } from '../../assembly/layout/verifier.js';
+import { FRAME_CALLSITE } from '../../assembly/layout/verifier.js';
 import type { InsnIndex } from '../quantities.js';
 import { loopEntryOf, updateLoopEntry } from './branch-stack.js';
 import { callsCallback } from './call/callback-kinds.js';
@@ -9,8 +9,7 @@ import type { Env } from './env.js';
 import { NO_SLOT, NO_STEP } from './history.js';
 import { frameText } from './log-text.js';
 import { propagatePrecision, pushHistory } from './precision.js';
-import { W_LIVE } from './registers.js';
-import { type State, regAddress } from './state.js';
+import type { State } from './state.js';
 import { Errno, VerifierError } from './verifier-error.js';
 
 const MIN_JUMPS = 2;
@@ -27,7 +26,8 @@ const MAY_GOTO = 0xe5;
 function sameCallsites(env: Env, a: State, b: State): boolean {
   if (a.frames.length !== b.frames.length) return false;
   const w = env.mem.words;
-  for (let depth = 0; depth < a.frames.length; depth++) {
+  // No call made the outermost frame.
+  for (let depth = 1; depth < a.frames.length; depth++) {
     if (w[(a.frames[depth] + FRAME_CALLSITE) >> 2] !== w[(b.frames[depth] + FRAME_CALLSITE) >> 2])
       return false;
   }
@@ -36,7 +36,8 @@ function sameCallsites(env: Env, a: State, b: State): boolean {
 
 /** A proved state keeps only what it read: the rest never mattered. */
 function clean(env: Env, state: State): void {
-  if ((env.regs.get(regAddress(state.frames[0], 0), W_LIVE) & LIVE_DONE) !== 0) return;
+  if (state.isClean) return;
+  state.isClean = true;
   for (let depth = 0; depth < state.frames.length; depth++) env.mem.domain.frameClean(state.frames[depth]);
 }
 
@@ -91,11 +92,11 @@ function meetLoop(env: Env, old: State): 'hit' | 'miss' {
     return statesEqual(env, old, state, Exactness.RANGE_WITHIN) ? 'hit' : 'miss';
   }
   if (
+    old.mayGotoDepth === state.mayGotoDepth &&
+    old.callbackUnroll === state.callbackUnroll &&
     mayLoop(env, old, state) &&
     statesEqual(env, old, state, Exactness.EXACT) &&
-    !iterDepthsDiffer(env, old, state) &&
-    old.mayGotoDepth === state.mayGotoDepth &&
-    old.callbackUnroll === state.callbackUnroll
+    !iterDepthsDiffer(env, old, state)
   ) {
     failLoop(env, old);
   }
@@ -185,7 +186,7 @@ export function isStateVisited(env: Env): boolean {
     }
   }
   if (stored > env.maxStatesPerInsn) env.maxStatesPerInsn = stored;
-  if (!env.privileged && stored > UNPRIVILEGED_STATES) return false;
+  if (!env.capBpf && stored > UNPRIVILEGED_STATES) return false;
   if (!add) return false;
   remember(env, list);
   if (env.dropped.length >= env.droppedLimit) dropValues(env);

@@ -185,6 +185,11 @@ export class Registers {
     return w[at + 1] * 4294967296 + (w[at] >>> 0);
   }
 
+  /** Low half of the unknown bits. */
+  maskLow(reg: HostAddress): number {
+    return this.mem.words[(reg >> 2) + W_MASK];
+  }
+
   mask(reg: HostAddress): bigint {
     return this.mem.u64(reg + REG_MASK);
   }

@@ -35,13 +35,6 @@ export interface HeldLock {
   readonly where: number;
 }
 
-/** A register (slot < 0) or stack slot that carries a linked scalar. */
-export interface LinkedPlace {
-  readonly frame: number;
-  readonly reg: number;
-  readonly slot: number;
-}
-
 export const MAIN_CALLSITE = -1;
 const ROOMS = [0, 2, 4, 8, 16, 32, 64, 128];
 const NO_REFERENCES: readonly Reference[] = [];
@@ -85,6 +78,11 @@ export class State {
   /** Of a stored state: how often it proved a path, and how often not. */
   hits = 0;
   misses = 0;
+  /** Where the last state it did not cover differed: depth, and offset in the frame; 0 = unknown. */
+  differedDepth = 0;
+  differedAt = 0;
+  /** Only what was read is left. */
+  isClean = false;
 
   get frame(): HostAddress {
     return this.frames[this.frames.length - 1];
@@ -185,6 +183,8 @@ export class Frames {
     to.visit = 0;
     to.hits = 0;
     to.misses = 0;
+    to.differedAt = 0;
+    to.isClean = false;
     to.parent = from.parent;
     to.insn = from.insn;
     to.firstInsn = from.firstInsn;
