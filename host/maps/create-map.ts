@@ -58,8 +58,16 @@ const storage: Check = (spec) =>
   needs('values', spec.valueSize > 0) ??
   needs('max_entries 0', spec.maxEntries === 0);
 
+/** Keyed by the cgroup, or by it and the attach type; one element for each attachment. */
+const cgroupStorage: Check = (spec) =>
+  needs('key size 8 or 16', spec.keySize === 8 || spec.keySize === 16) ??
+  needs('values', spec.valueSize > 0) ??
+  needs('max_entries 0', spec.maxEntries === 0);
+
 const makeArray: Make = (env, spec) => new ArrayMap(env, spec);
 const makeHash: Make = (env, spec, inner) => new HashMap(env, spec, inner);
+// There is one cgroup.
+const makeCgroupStorage: Make = (env, spec) => new HashMap(env, spec, undefined, 1);
 const makePointers: Make = (env, spec, inner) => new PointerArrayMap(env, spec, inner);
 const makeStorage: Make = (env, spec) => new StorageMap(env, spec);
 
@@ -83,8 +91,8 @@ const KINDS = new Map<number, readonly [Check, Make]>([
   [MapType.SOCKHASH, [hash, makeHash]],
   [MapType.DEVMAP_HASH, [hash, makeHash]],
   [MapType.REUSEPORT_SOCKARRAY, [pointers, makePointers]],
-  [MapType.CGROUP_STORAGE, [hash, makeHash]],
-  [MapType.PERCPU_CGROUP_STORAGE, [hash, makeHash]],
+  [MapType.CGROUP_STORAGE, [cgroupStorage, makeCgroupStorage]],
+  [MapType.PERCPU_CGROUP_STORAGE, [cgroupStorage, makeCgroupStorage]],
   [MapType.LPM_TRIE, [lpm, (env, spec) => new LpmMap(env, spec)]],
   [MapType.QUEUE, [values, (env, spec) => new QueueMap(env, spec)]],
   [MapType.STACK, [values, (env, spec) => new QueueMap(env, spec)]],

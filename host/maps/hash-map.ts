@@ -40,7 +40,13 @@ export class HashMap extends BpfMap {
   readonly #valueSpace: number;
   readonly #valueOffset: number;
 
-  constructor(env: MapEnvironment, spec: MapSpec, inner?: BpfMap) {
+  constructor(
+    env: MapEnvironment,
+    spec: MapSpec,
+    inner?: BpfMap,
+    /** Elements that fit. */
+    private readonly capacity = spec.maxEntries,
+  ) {
     super(env, spec, (map) => map.allocate(env.layout.htabSize, 64));
     this.#perCpu = spec.type === MapType.PERCPU_HASH || spec.type === MapType.LRU_PERCPU_HASH;
     this.#lru = spec.type === MapType.LRU_HASH || spec.type === MapType.LRU_PERCPU_HASH;
@@ -143,7 +149,7 @@ export class HashMap extends BpfMap {
       if (this.#lru) this.env.memory.writeUint(known + BigInt(this.env.layout.elemRef), 1, 1n);
       return 0;
     }
-    if (this.#index.size >= this.spec.maxEntries) {
+    if (this.#index.size >= this.capacity) {
       if (!this.#lru) return -Errno.E2BIG;
       this.#evict();
     }
@@ -187,13 +193,13 @@ export class HashMap extends BpfMap {
     }
   }
 
-  /** Elements come in slabs, never more than max_entries in all. */
+  /** Elements come in slabs, never more than fit in all. */
   #grow(): GuestAddress {
     // A per-CPU element has its value behind the pointer to it.
     const perCpuSize = this.#perCpu ? roundUp8(this.spec.valueSize) : 0;
     const elementSize = this.#valueOffset + this.#valueSpace + perCpuSize;
     const fit = Math.max(1, Math.floor(SLAB_BYTES / elementSize));
-    const count = Math.min(fit, this.spec.maxEntries - this.#made);
+    const count = Math.min(fit, this.capacity - this.#made);
     const slab = this.allocate(count * elementSize, 16);
     this.#made += count;
     for (let at = count - 1; at >= 0; at--) this.#free.push(slab + BigInt(at * elementSize));

@@ -117,7 +117,7 @@ const iterator: Setting = {
 const SETTINGS: Readonly<Record<string, Setting>> = {
   get_local_storage: {
     home: { type: 'CGROUP_SKB', attachType: 1 },
-    maps: [{ type: MAP.CGROUP_STORAGE, key: 8 }],
+    maps: [{ type: MAP.CGROUP_STORAGE, key: 8, max: 0 }],
   },
   sk_release: { home: { type: 'SCHED_CLS' }, object: FOUND_SOCK },
   sk_lookup_tcp: { home: { type: 'SCHED_CLS' }, after: RELEASE_SOCK },

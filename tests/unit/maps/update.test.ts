@@ -173,3 +173,17 @@ test('longest prefix match', () => {
   map.delete(key(24, 10, 1, 2, 200));
   assert.equal(find(10, 1, 2, 9), 8n);
 });
+
+test('cgroup storage is made without max_entries and holds one element for the cgroup', () => {
+  for (const type of [MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE])
+    for (const keySize of [8, 16]) {
+      const map = make({ type, keySize, maxEntries: 0 });
+      assert.equal(map.lookup(new Uint8Array(keySize)), undefined);
+      map.update(new Uint8Array(keySize), 7);
+      assert.equal(map.lookupUint(new Uint8Array(keySize)), 7n);
+    }
+  assert.equal(
+    errnoOf(() => make({ type: MapType.CGROUP_STORAGE, keySize: 8, maxEntries: 1 })),
+    EINVAL,
+  );
+});

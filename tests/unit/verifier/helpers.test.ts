@@ -235,7 +235,7 @@ const arguments_: readonly VerifierCase[] = [
     rule: "get_local_storage() doesn't support non-zero flags",
     name: 'zero',
     type: 'CGROUP_SKB',
-    maps: [{ type: MAP.CGROUP_STORAGE, key: 8 }],
+    maps: [{ type: MAP.CGROUP_STORAGE, key: 8, max: 0 }],
     text: `r1 = map_fd 0
       r2 = 0
       call bpf_get_local_storage${OUT}`,
@@ -245,7 +245,7 @@ const arguments_: readonly VerifierCase[] = [
   {
     rule: "get_local_storage() doesn't support non-zero flags",
     type: 'CGROUP_SKB',
-    maps: [{ type: MAP.CGROUP_STORAGE, key: 8 }],
+    maps: [{ type: MAP.CGROUP_STORAGE, key: 8, max: 0 }],
     text: `r1 = map_fd 0
       r2 = 1
       call bpf_get_local_storage${OUT}`,
