@@ -1,5 +1,5 @@
 import { VECTOR_REPAIRED } from '../../assembly/layout/cpu.js';
-import { PF_FETCH, PF_WRITE, VECTOR_BP, VECTOR_DE, VECTOR_PF, VECTOR_UD } from '../../assembly/layout/mmu.js';
+import { VECTOR_PF } from '../../assembly/layout/mmu.js';
 import type { Core } from '../core/core.js';
 import { Cpu } from '../core/cpu.js';
 import { FaultLog } from '../core/fault-log.js';
@@ -14,6 +14,7 @@ import {
   type RawFault,
   type RawOops,
 } from './engine.js';
+import { faultsSince, oopsOf } from './x86-faults.js';
 
 export interface X86Options {
   /** Bytes of kernel stack, rounded up to pages; an unmapped page lies below and above it. */
@@ -43,12 +44,6 @@ export interface X86RunOptions {
 const SLICE = 500_000;
 const DEFAULT_STACK = 16384;
 const DEFAULT_STEPS = 10_000_000_000n;
-const KERNEL_CS = 0x10n;
-const KERNEL_SS = 0x18n;
-/** Words of struct pt_regs. */
-const ORIG_AX = 15;
-const CS = 17;
-const SS = 20;
 
 /** Leaves every nested call when a fault is fatal. */
 class OopsSignal {
@@ -325,7 +320,7 @@ export class X86Engine {
     if (stop === 'fault') {
       const { vector, errorCode } = cpu.fault;
       if (vector === VECTOR_REPAIRED) return this.#repaired(running, errorCode);
-      throw this.#isOverflow() ? this.#stackOverflow() : new OopsSignal(this.#oops());
+      throw this.#isOverflow() ? this.#stackOverflow() : new OopsSignal(oopsOf(this.#cpu));
     }
     if (stop !== 'gate') return null;
     const gate = cpu.ip;
@@ -353,52 +348,12 @@ export class X86Engine {
     return vector === VECTOR_PF && isGuardPage && this.#cpu.rsp - 8n < end;
   }
 
-  #oops(): RawOops {
-    const { vector, address, errorCode } = this.#cpu.fault;
-    const registers = this.#cpu.registers();
-    registers[ORIG_AX] = BigInt(errorCode);
-    registers[CS] = KERNEL_CS;
-    registers[SS] = KERNEL_SS;
-    return {
-      kind: KINDS.get(vector) ?? 'gp',
-      access: accessOf(vector, errorCode),
-      ip: this.#cpu.ip,
-      address,
-      errorCode,
-      registers,
-    };
-  }
-
   #stackOverflow(): LimitError {
     const address = this.#cpu.ip;
     return new LimitError('LIMIT_STACK', `x86: stack used up at 0x${address.toString(16)}`, { address });
   }
 
   #faults(logged: bigint): RawFault[] {
-    const fresh = Number(this.#log.count - logged);
-    if (fresh === 0) return [];
-    return this.#log
-      .read()
-      .slice(-fresh)
-      .map(({ kind, ip, address, register, entry, length }) => ({
-        kind,
-        ip,
-        address,
-        register,
-        entry: entry ?? -1,
-        length,
-      }));
+    return faultsSince(this.#log, logged);
   }
-}
-
-const KINDS = new Map<number, RawOops['kind']>([
-  [VECTOR_PF, 'pf'],
-  [VECTOR_UD, 'ud'],
-  [VECTOR_DE, 'de'],
-  [VECTOR_BP, 'bp'],
-]);
-
-function accessOf(vector: number, errorCode: number): RawOops['access'] {
-  if (vector === VECTOR_UD || vector === VECTOR_BP || (errorCode & PF_FETCH) !== 0) return 'fetch';
-  return (errorCode & PF_WRITE) !== 0 ? 'write' : 'read';
 }
