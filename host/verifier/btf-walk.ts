@@ -5,6 +5,16 @@ import { TypeFlag } from './reg-type.js';
 import { Errno } from './verifier-error.js';
 
 const POINTER_SIZE = 8;
+/** Kinds that members of structs may have. */
+const SIZED = new Set<number>([
+  BtfKind.INT,
+  BtfKind.PTR,
+  BtfKind.STRUCT,
+  BtfKind.UNION,
+  BtfKind.ENUM,
+  BtfKind.ENUM64,
+  BtfKind.FLOAT,
+]);
 
 /** What lies at an offset of a struct: a number, or a pointer to a struct with flags. */
 export interface WalkResult {
@@ -149,6 +159,9 @@ function findMember(
       total *= type.nelems;
       typeId = btf.skipModifiers(type.type);
       type = btf.type(typeId);
+    }
+    if (!SIZED.has(type.kind)) {
+      return { errno: Errno.EFAULT, message: `field ${member.name} doesn't have size` };
     }
     const elementSize = type.kind === BtfKind.PTR ? POINTER_SIZE : btf.sizeOf(typeId);
     const memberSize = elementSize * total;

@@ -165,7 +165,7 @@ function simulateFunction(env: Env, subprogram: number): void {
   env.touchAll();
   if (subprogram === 0 && !env.program.isExtension) {
     env.regs.setPointer(regAddress(env.frame, 1), RegType.CTX);
-    if (env.legacy) checkMainArguments(env);
+    checkMainArguments(env);
   } else {
     const args = functionArguments(env, subprogram);
     if (args === null) {

@@ -46,10 +46,11 @@ function rules(): Rule[] {
     .slice(1)
     .flatMap((line) => {
       const [section, messages] = line.split('\t') as [string, string];
-      return messages.split(/`[,/ ]+`+ ?/).map((one) => {
-        const message = one.replaceAll(/^[ `]+|[ ]+$/g, '').replace(/(`struct %s \*).*$/, '$1`');
-        return { section, message, pattern: patternOf(message) };
-      });
+      return messages
+        .split(/`[,/ ]+`+ ?/)
+        .map((one) => one.replaceAll(/^[ `]+|[ ]+$/g, '').replace(/(`struct %s \*).*$/, '$1`'))
+        .filter((message) => message !== '')
+        .map((message) => ({ section, message, pattern: patternOf(message) }));
     });
 }
 

@@ -2,55 +2,13 @@ import { BtfKind, type BtfFunc, type BtfFuncProto, type BtfType } from '../../bt
 import type { TypeId } from '../../quantities.js';
 import { kindName } from '../ctx/btf-arguments.js';
 import type { Env } from '../env.js';
-import { ProgType } from '../prog-type.js';
 import { Errno } from '../verifier-error.js';
+import { contextTypeError, isContextPointer } from './context-argument.js';
+import { isScalarType } from './plain-data.js';
 
 const MAX_REGISTER_ARGUMENTS = 5;
 const TAG_PREFIX = 'arg:';
 const KNOWN_TAGS = new Set(['ctx', 'nonnull', 'trusted', 'nullable', 'arena']);
-
-/** Program contexts as programs name them, by program type. */
-const CONTEXT_STRUCTS: Record<number, readonly string[]> = {
-  1: ['__sk_buff'],
-  2: ['bpf_user_pt_regs_t', 'pt_regs', 'user_pt_regs'],
-  3: ['__sk_buff'],
-  4: ['__sk_buff'],
-  5: [],
-  6: ['xdp_md'],
-  7: ['bpf_perf_event_data'],
-  8: ['__sk_buff'],
-  9: ['bpf_sock'],
-  10: ['__sk_buff'],
-  11: ['__sk_buff'],
-  12: ['__sk_buff'],
-  13: ['bpf_sock_ops'],
-  14: ['__sk_buff'],
-  15: ['bpf_cgroup_dev_ctx'],
-  16: ['sk_msg_md'],
-  17: ['bpf_raw_tracepoint_args'],
-  18: ['bpf_sock_addr'],
-  19: ['__sk_buff'],
-  21: ['sk_reuseport_md'],
-  22: ['__sk_buff'],
-  23: ['bpf_sysctl'],
-  24: ['bpf_raw_tracepoint_args'],
-  25: ['bpf_sockopt'],
-  30: ['bpf_sk_lookup'],
-  32: ['bpf_nf_ctx'],
-};
-
-/** Names of a program type's context in C. */
-export const contextStructs = (type: number): readonly string[] => CONTEXT_STRUCTS[type] ?? [];
-
-/** Types whose context may also be declared as an array of u64. */
-const WORD_CONTEXTS = new Set<number>([
-  ProgType.TRACEPOINT,
-  ProgType.RAW_TRACEPOINT,
-  ProgType.RAW_TRACEPOINT_WRITABLE,
-  ProgType.TRACING,
-  ProgType.LSM,
-  ProgType.STRUCT_OPS,
-]);
 
 /** What a function of the program takes as one argument. */
 export interface FunctionArgument {
@@ -91,7 +49,7 @@ class PrototypeReader {
 
   constructor(
     private readonly env: Env,
-    private readonly subprogram: number,
+    subprogram: number,
     private readonly func: BtfFunc,
     private readonly proto: BtfFuncProto,
   ) {
@@ -107,7 +65,7 @@ class PrototypeReader {
       return this.refuse(Errno.EINVAL, text);
     }
     const returned = btf.type(btf.skipModifiers(proto.type));
-    if (this.subprogram !== 0 && !isScalar(returned)) {
+    if (!isScalarType(returned)) {
       const text = `Global function ${func.name}() doesn't return scalar. Only those are supported.`;
       return this.refuse(Errno.EINVAL, text);
     }
@@ -127,16 +85,18 @@ class PrototypeReader {
   private argument(index: number, type: BtfType): FunctionArgument | PrototypeRefusal {
     const { env, func } = this;
     const tags = env.legacy ? [] : this.tags(index);
+    const unknown = this.checkTags(index, tags);
+    if (unknown !== null) return unknown;
+    if (type.kind === BtfKind.PTR) {
+      const pointer = this.pointer(index, type.type, new Set(tags));
+      if (pointer !== null) return pointer;
+    }
     if (tags.length > 0) {
-      const refused = this.checkTags(index, type, tags);
-      if (refused !== null) return refused;
+      return this.mistagged(`arg#${index} has pointer tag, but is not a pointer type`);
     }
-    if (isScalar(type)) return { ...NOTHING, kind: 'scalar' };
-    if (type.kind !== BtfKind.PTR) {
-      const text = `Arg#${index} type ${kindName(type)} in ${func.name}() is not supported yet.`;
-      return this.refuse(Errno.EINVAL, text);
-    }
-    return this.pointer(index, type.type, tags);
+    if (isScalarType(type)) return { ...NOTHING, kind: 'scalar' };
+    const text = `Arg#${index} type ${kindName(type)} in ${func.name}() is not supported yet.`;
+    return this.refuse(Errno.EINVAL, text);
   }
 
   private tags(index: number): string[] {
@@ -146,81 +106,65 @@ class PrototypeReader {
       .map((tag) => tag.name.slice(TAG_PREFIX.length));
   }
 
-  private checkTags(index: number, type: BtfType, tags: readonly string[]): PrototypeRefusal | null {
+  private checkTags(index: number, tags: readonly string[]): PrototypeRefusal | null {
+    if (tags.length === 0) return null;
     if (!this.isGlobal) {
       const text = `arg#${index} type tag is not supported in static functions`;
       return new PrototypeRefusal(Errno.EOPNOTSUPP, text);
     }
-    if (tags.some((tag) => !KNOWN_TAGS.has(tag))) {
-      return new PrototypeRefusal(Errno.EOPNOTSUPP, `arg#${index} has unsupported set of tags`);
-    }
-    if (type.kind !== BtfKind.PTR) {
-      const text = tags.includes('ctx')
-        ? `arg#${index} type isn't a pointer`
-        : `arg#${index} has pointer tag, but is not a pointer type`;
-      return new PrototypeRefusal(Errno.EINVAL, text);
-    }
-    const with_ = (tag: string): boolean => tags.includes(tag);
-    if (with_('arena') && tags.length > 1) {
-      return new PrototypeRefusal(Errno.EINVAL, `arg#${index} arena cannot be combined with any other tags`);
-    }
-    const isMixed = (with_('ctx') && tags.length > 1) || (with_('trusted') && with_('nonnull'));
-    return isMixed
-      ? new PrototypeRefusal(Errno.EINVAL, `arg#${index} has invalid combination of tags`)
-      : null;
+    if (tags.every((tag) => KNOWN_TAGS.has(tag))) return null;
+    return new PrototypeRefusal(Errno.EOPNOTSUPP, `arg#${index} has unsupported set of tags`);
   }
 
+  private mistagged(text: string): PrototypeRefusal {
+    return new PrototypeRefusal(Errno.EINVAL, text);
+  }
+
+  /** A pointer argument; null = one that only a global function gives a meaning. */
   private pointer(
     index: number,
     target: TypeId,
-    tags: readonly string[],
-  ): FunctionArgument | PrototypeRefusal {
+    tags: ReadonlySet<string>,
+  ): FunctionArgument | PrototypeRefusal | null {
     const { env } = this;
-    const btf = env.program.spec.btf!;
-    const pointee = btf.type(btf.skipModifiers(target));
-    const alias = btf.type(btf.skipQualifiers(target)).name;
-    const contexts = CONTEXT_STRUCTS[env.program.spec.type] ?? [];
-    const isContext = contexts.includes(pointee.name) || contexts.includes(alias);
-    if (tags.includes('ctx') && !isContext) {
-      const refused = this.otherContext(index, pointee);
-      if (refused !== null) return refused;
+    const { spec } = env.program;
+    const btf = spec.btf!;
+    const badMix = this.mistagged(`arg#${index} has invalid combination of tags`);
+    const only = (tag: string): boolean => tags.size === 1 && tags.has(tag);
+    if (tags.has('ctx') || isContextPointer(spec, btf, target)) {
+      if (tags.size > 0 && !only('ctx')) return badMix;
+      const wrong = tags.has('ctx') ? contextTypeError(spec, btf, target, index) : '';
+      return wrong === '' ? { ...NOTHING, kind: 'ctx' } : this.mistagged(wrong);
     }
-    if (tags.includes('ctx') || isContext) return { ...NOTHING, kind: 'ctx' };
-    if (tags.includes('arena')) return { ...NOTHING, kind: 'arena' };
-    const nullable = tags.includes('nullable');
-    if (tags.includes('trusted')) {
-      const btfId = env.kernel.btf.find(pointee.name, BtfKind.STRUCT);
+    const pointee = btf.type(btf.skipModifiers(target));
+    if (!env.legacy && (pointee.name === 'bpf_dynptr' || pointee.name === 'bpf_dynptr_kern')) {
+      return tags.size > 0 ? badMix : { ...NOTHING, kind: 'dynptr' };
+    }
+    const nullable = tags.has('nullable');
+    if (tags.has('trusted')) {
+      if (tags.has('nonnull')) return badMix;
+      const btfId = env.kernel.btf.find(pointee.name, BtfKind.STRUCT, BtfKind.UNION);
+      if (btfId === 0) {
+        const what = `arg#${index} reference type('${kindName(pointee)} ${pointee.name}')`;
+        return new PrototypeRefusal(Errno.ENOENT, `${what} has no matches`);
+      }
       return { ...NOTHING, kind: 'btf', btfId, trusted: true, nullable };
     }
-    if (pointee.name === 'bpf_dynptr' || pointee.name === 'bpf_dynptr_kern') {
-      if (tags.length > 0) {
-        return new PrototypeRefusal(Errno.EINVAL, `arg#${index} has invalid combination of tags`);
-      }
-      return { ...NOTHING, kind: 'dynptr' };
+    if (tags.has('arena')) {
+      if (!only('arena')) return this.mistagged(`arg#${index} arena cannot be combined with any other tags`);
+      return { ...NOTHING, kind: 'arena' };
     }
+    if (!this.isGlobal && !env.legacy) return null;
+    if (nullable) return badMix;
     const size = btf.sizeOf(pointee.id);
-    if (size === 0) {
+    if (size === 0 && !isEmpty(pointee)) {
       const what = `${kindName(pointee)} ${pointee.name}`;
       const text = `arg#${index} reference type('${what}') size cannot be determined: -${Errno.EINVAL}`;
       return this.refuse(Errno.EINVAL, text);
     }
-    return { ...NOTHING, kind: 'mem', size, nullable: !tags.includes('nonnull') };
-  }
-
-  /** A context tag on something else than the context's struct: other forms that name it, or a refusal. */
-  private otherContext(index: number, pointee: BtfType): PrototypeRefusal | null {
-    const { type } = this.env.program.spec;
-    const isWord = pointee.kind === BtfKind.INT && pointee.size === 8;
-    if (WORD_CONTEXTS.has(type) && isWord) return null;
-    if (type === ProgType.SYSCALL) {
-      if (pointee.kind === BtfKind.VOID) return null;
-      return new PrototypeRefusal(Errno.EINVAL, `arg#${index} should be void pointer`);
-    }
-    const [name] = CONTEXT_STRUCTS[type] ?? [];
-    if (name === undefined) return null;
-    return new PrototypeRefusal(Errno.EINVAL, `arg#${index} should be \`struct ${name} *\``);
+    return { ...NOTHING, kind: 'mem', size, nullable: !tags.has('nonnull') };
   }
 }
 
-const isScalar = (type: BtfType): boolean =>
-  type.kind === BtfKind.INT || type.kind === BtfKind.ENUM || type.kind === BtfKind.ENUM64;
+/** Of size 0, but with a size. */
+const isEmpty = (type: BtfType): boolean => type.kind === BtfKind.STRUCT || type.kind === BtfKind.ARRAY;

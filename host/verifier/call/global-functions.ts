@@ -3,12 +3,11 @@ import { setBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { clobberReg } from '../liveness.js';
 import { LOG_LEVEL2 } from '../log.js';
-import { checkPointerOffset } from '../memory-region.js';
 import { clearPacketPointers } from '../references.js';
 import { W_A, W_C, W_ID, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
-import { checkArgumentType, newMeta } from './arguments.js';
+import { checkArgumentType, checkOffset, newMeta } from './arguments.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
 import { describeArguments, type FunctionArgument, PrototypeRefusal } from './function-arguments.js';
 import { checkReadWrite } from './memory-arguments.js';
@@ -35,10 +34,8 @@ function checkArgument(env: Env, arg: FunctionArgument, index: number): boolean 
     return false;
   }
   if (arg.kind === 'ctx') {
-    if (type === RegType.CTX) {
-      checkPointerOffset(env, regno, false);
-      return true;
-    }
+    checkOffset(env, regno, false);
+    if (type === RegType.CTX) return true;
     env.say(
       env.legacy
         ? `arg#${index} expected pointer to ctx, but got PTR`
@@ -52,13 +49,11 @@ function checkArgument(env: Env, arg: FunctionArgument, index: number): boolean 
     return false;
   }
   if (arg.kind === 'mem') {
-    if (regs.isZero(reg) && arg.nullable) return true;
-    if (mayBeNull(type) && !arg.nullable) {
-      env.say(`arg#${index} is expected to be non-NULL`);
-      return false;
-    }
+    if (regs.isZero(reg)) return true;
     checkReadWrite(env, regno, arg.size);
-    return true;
+    if (!mayBeNull(type) || arg.nullable) return true;
+    env.say(`arg#${index} is expected to be non-NULL`);
+    return false;
   }
   if (arg.kind === 'dynptr') {
     checkDynptrArgument(env, regno, { kind: 'DYNPTR', of: '', nullable: false, release: false }, newMeta());
@@ -68,6 +63,7 @@ function checkArgument(env: Env, arg: FunctionArgument, index: number): boolean 
   checkArgumentType(env, index, {
     ...{ kind: 'BTF', of: env.btfName(0, arg.btfId), nullable: arg.nullable, release: false },
   });
+  checkOffset(env, regno, false);
   return true;
 }
 
@@ -104,7 +100,7 @@ function noteMisfit(env: Env, callee: number): void {
   const args = describeArguments(env, callee);
   if (args === null || args instanceof PrototypeRefusal) return;
   for (let i = 0; i < args.length && i < 5; i++) {
-    if (args[i].kind !== 'mem' && fits(env, args[i], i) !== 0) return;
+    if (args[i].kind === 'mem' || fits(env, args[i], i) !== 0) return;
   }
 }
 
@@ -148,10 +144,12 @@ export function checkGlobalCall(env: Env, at: InsnIndex, callee: number): boolea
   return true;
 }
 
-/** Linux 6.1 checks the main program's own prototype the same way, and goes on whatever it finds. */
+/** The main program's own prototype is looked at too; whatever is found is only printed. */
 export function checkMainArguments(env: Env): void {
   const args = describeArguments(env, 0);
-  if (args === null || args instanceof PrototypeRefusal || args.length === 0) return;
+  if (args instanceof PrototypeRefusal && args.text !== '') env.say(args.text);
+  // Linux 6.1 looks at the context as a call of the program would.
+  if (!env.legacy || args === null || args instanceof PrototypeRefusal || args.length === 0) return;
   if (args[0].kind !== 'mem') misfit(env, args.slice(0, 1));
 }
 

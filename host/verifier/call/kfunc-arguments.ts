@@ -12,7 +12,7 @@ import { RegType, TypeFlag, baseType } from '../reg-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
 import { checkConstantString, checkWorkqueueAddress, checkOffset } from './arguments.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
-import { contextStructs } from './function-arguments.js';
+import { contextStructs } from './context-argument.js';
 import { type IterAction, checkIterator, noteIterator } from './iterators.js';
 import { type KfuncCall, kernelType } from './kfunc-call.js';
 import { checkDropped, checkNode, checkRefcounted, checkRoot } from './kfunc-objects.js';

@@ -6,7 +6,7 @@ import type { ContextAccess, ContextField, ContextTable } from '../context.js';
 import type { KernelView } from '../kernel-view.js';
 import { AttachType, ProgType } from '../prog-type.js';
 import { RegType, TypeFlag } from '../reg-type.js';
-import { contextStructs } from '../call/function-arguments.js';
+import { contextStructs } from '../call/context-argument.js';
 import { kernelContext } from './kernel-context.js';
 import { type KernelTarget, kernelTarget } from './attach-target.js';
 
@@ -111,7 +111,7 @@ class ArgumentAccess {
         return { regType: RegType.SCALAR, fieldSize: 0, range: this.hookRange() };
       case AttachType.MODIFY_RETURN: {
         const returned = btf.type(btf.skipModifiers(type));
-        if (returned.kind !== BtfKind.INT && returned.kind !== BtfKind.ENUM) {
+        if (returned.kind !== BtfKind.INT || returned.size > ARGUMENT_SIZE) {
           return this.refuse(`ret type ${kindName(returned)} not allowed for fmod_ret`);
         }
         return this.argument(type, '');

@@ -212,7 +212,7 @@ const attached: readonly VerifierCase[] = [
     want61: ['EINVAL', 'LSM programs must have a GPL compatible license'],
   },
   {
-    rule: 'with variable args is unsupported.',
+    rule: 'The function %s with variable args is unsupported.',
     ...{ ...FENTRY, ...on('fentry', '_printk'), text: NOTHING },
     want: ['EINVAL', 'The function _printk with variable args is unsupported.'],
     want61: ['EINVAL', 'The function _printk with variable args is unsupported.'],
@@ -224,8 +224,12 @@ const attached: readonly VerifierCase[] = [
         '__bpf_trace_balance_dirty_pages',
         'has 13 arguments. Too many.',
       ],
-      ['return type %s is unsupported.', '__pte', 'return type STRUCT is unsupported.'],
-      ['arg%d type %s is unsupported.', 'do_pages_move', unsupportedArgument('do_pages_move')],
+      ['The function %s return type %s is unsupported.', '__pte', 'return type STRUCT is unsupported.'],
+      [
+        'The function %s arg%d type %s is unsupported.',
+        'do_pages_move',
+        unsupportedArgument('do_pages_move'),
+      ],
     ] as const
   ).map(([rule, target, text]): VerifierCase => ({
     ...{ rule, ...FENTRY, ...on('fentry', target), text: NOTHING },

@@ -160,10 +160,11 @@ const globals: readonly VerifierCase[] = [
     want: ['EOPNOTSUPP', `arg#0 has unsupported set of tags\n${INVALID}`],
   },
   {
-    rule: "arg#%d type isn't a pointer",
+    rule: 'arg#%d has pointer tag, but is not a pointer type',
+    name: 'the context',
     text: calls('r1 = 0'),
     c: `${MAIN} int f(u64 a __arg(ctx));`,
-    want: einval(`arg#0 type isn't a pointer\n${INVALID}`),
+    want: einval(`arg#0 has pointer tag, but is not a pointer type\n${INVALID}`),
   },
   {
     rule: 'arg#%d should be `struct %s *`',
@@ -173,10 +174,11 @@ const globals: readonly VerifierCase[] = [
   },
   {
     rule: 'arg#%d should be void pointer',
-    type: 'SYSCALL',
-    sleepable: true,
+    type: 'LSM',
+    attachType: 27,
+    attach: { kind: 'lsm', target: 'file_open' },
     text: calls(''),
-    c: 'int main(void *ctx); int f(u64 *a __arg(ctx));',
+    c: 'struct thing { u64 a; }; int main(u64 *ctx); int f(struct thing *a __arg(ctx));',
     want: einval(`arg#0 should be void pointer\n${INVALID}`),
   },
   {
