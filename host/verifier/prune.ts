@@ -22,6 +22,8 @@ const UNPRIVILEGED_STATES = 64;
 const MISSES = 3;
 const LOOP_MISSES = 64;
 const MAY_GOTO = 0xe5;
+/** States are stored wherever paths may meet. */
+const BPF_F_TEST_STATE_FREQ = 8;
 
 function sameCallsites(env: Env, a: State, b: State): boolean {
   if (a.frames.length !== b.frames.length) return false;
@@ -143,9 +145,10 @@ function connect(env: Env, state: State, stored: State): void {
 export function isStateVisited(env: Env): boolean {
   const { insn, state } = env;
   const list = listAt(env, insn, env.frames.get(state.frame, FRAME_CALLSITE));
-  const forced =
-    env.program.forceCheckpoint[insn] !== 0 || (!env.legacy && state.historyLength > MAX_HISTORY);
-  let add = !env.legacy && forced;
+  const testing = (env.program.spec.flags & BPF_F_TEST_STATE_FREQ) !== 0;
+  const isLong = !env.legacy && state.historyLength > MAX_HISTORY;
+  const forced = !env.legacy && (testing || env.program.forceCheckpoint[insn] !== 0 || isLong);
+  let add = forced || testing;
   if (env.jumps - env.previousJumps >= MIN_JUMPS && env.processed - env.previousProcessed >= MIN_INSNS) {
     add = true;
   }
@@ -165,7 +168,7 @@ export function isStateVisited(env: Env): boolean {
       if (meetLoop(env, one) === 'hit') return hit(env, one);
       const early =
         env.jumps - env.previousJumps < LOOP_JUMPS && env.processed - env.previousProcessed < LOOP_INSNS;
-      if (!(forced && !env.legacy) && early) add = false;
+      if (!forced && early) add = false;
     } else {
       const open = inOpenLoop(one);
       const how = open ? Exactness.RANGE_WITHIN : Exactness.NOT_EXACT;

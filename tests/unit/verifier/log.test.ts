@@ -369,3 +369,27 @@ for (const [program, version, level, want] of logs) {
     assert.deepEqual(logOf(program, version, level).split('\n').slice(0, -1), want);
   });
 }
+
+/** Two paths that meet with nothing known of r6 any more, too short for a state to be stored. */
+const MEETING: Program = {
+  type: 'XDP',
+  text: `
+    r6 = *(u32 *)(r1 +12)
+    if r6 == 0x5 goto meet
+    r7 = 1
+    meet: r7 = 0
+    r0 = 0
+    exit`,
+};
+const BPF_F_TEST_STATE_FREQ = 8;
+
+for (const version of ['6.12', '6.1'] as const) {
+  for (const [flags, insns] of [
+    [0, 6 + 3],
+    [BPF_F_TEST_STATE_FREQ, 6 + 1],
+  ] as const) {
+    test(`${version} processes ${insns} instructions with flags ${flags}`, () => {
+      assert.match(logOf({ ...MEETING, flags }, version, 1), new RegExp(`^processed ${insns} insns`, 'm'));
+    });
+  }
+}
