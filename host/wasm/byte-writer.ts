@@ -8,6 +8,11 @@ export class ByteWriter {
     this.#bytes[this.length++] = value;
   }
 
+  /** Overwrites one byte. */
+  patch(at: number, value: number): void {
+    this.#bytes[at] = value;
+  }
+
   op(a: number, b: number): void {
     this.u8(a);
     this.u8(b);

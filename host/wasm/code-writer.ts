@@ -10,14 +10,31 @@ import {
   SIMD,
 } from './opcodes.js';
 
+/** Numbers below it are one byte in LEB128. */
+const ONE_BYTE = 0x80;
+/** Bytes of a local.set of such a local. */
+const SET_SIZE = 2;
+
 /** Writes the instructions that everything else is made of. */
 export class CodeWriter extends ByteWriter {
+  /** Where the last local.set stands, and its local. */
+  #setAt = 0;
+  #setLocal = -1;
+
+  /** Right behind a local.set of the same local: makes that a local.tee. */
   get(local: number): void {
+    if (local === this.#setLocal && this.#setAt + SET_SIZE === this.length) {
+      this.patch(this.#setAt, LOCAL_TEE);
+      this.#setLocal = -1;
+      return;
+    }
     this.u8(LOCAL_GET);
     this.u32(local);
   }
 
   set(local: number): void {
+    this.#setAt = this.length;
+    this.#setLocal = local < ONE_BYTE ? local : -1;
     this.u8(LOCAL_SET);
     this.u32(local);
   }

@@ -24,16 +24,15 @@ const SPILLS = 64;
 /** What registers point to: a kind, and for FRAME the constant. */
 export class Provenance {
   /** kind | constant << KIND_BITS. */
-  readonly #facts = new Int32Array(REGISTERS);
+  readonly #facts = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, FRAME, 0];
   /** Which places of the frame hold a CONTEXT pointer, as bits from R10 down. */
-  readonly #spilled = new Int32Array(SPILLS / 32);
+  readonly #spilled = [0, 0];
 
   /** No call can put another pointer into the frame. */
   #keepsSpills: boolean;
 
   constructor(keepsSpills = false) {
     this.#keepsSpills = keepsSpills;
-    this.#facts[I.BPF_REG_FP] = FRAME;
   }
 
   kind(register: number): number {
@@ -52,8 +51,8 @@ export class Provenance {
   }
 
   assign(other: Provenance): void {
-    this.#facts.set(other.#facts);
-    this.#spilled.set(other.#spilled);
+    for (let register = 0; register < REGISTERS; register++) this.#facts[register] = other.#facts[register];
+    for (let word = 0; word < this.#spilled.length; word++) this.#spilled[word] = other.#spilled[word];
     this.#keepsSpills = other.#keepsSpills;
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ByteWriter } from '../../../host/wasm/byte-writer.js';
+import { CodeWriter } from '../../../host/wasm/code-writer.js';
 import { orderOf } from '../../../host/wasm/dominators.js';
 import { basicBlocks, type FlowNode } from '../../../host/wasm/flow-graph.js';
 import { isReducible, makeReducible } from '../../../host/wasm/reducible.js';
@@ -26,6 +27,22 @@ describe('numbers in LEB128', () => {
   for (const [name, write, want] of cases)
     it(name, () => {
       const out = new ByteWriter();
+      write(out);
+      assert.equal(Buffer.from(out.view()).toString('hex'), want);
+    });
+});
+
+describe('a local that is read right behind its local.set', () => {
+  const cases: [string, (out: CodeWriter) => void, string][] = [
+    ['once', (out) => out.get(3), '2203'],
+    ['twice', (out) => (out.get(3), out.get(3)), '22032003'],
+    ['is another one', (out) => out.get(4), '21032004'],
+    ['behind an end', (out) => (out.u8(0x0b), out.get(3)), '21030b2003'],
+  ];
+  for (const [name, write, want] of cases)
+    it(name, () => {
+      const out = new CodeWriter();
+      out.set(3);
       write(out);
       assert.equal(Buffer.from(out.view()).toString('hex'), want);
     });
