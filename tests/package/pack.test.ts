@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -43,6 +43,16 @@ describe('the package, installed from its tarball', () => {
       assert.ok(files.includes(path), `${path} is missing`); // prettier-ignore
     const stray = files.filter((path) => /^(tests|assembly|bench|scripts|node_modules)\//.test(path));
     assert.deepEqual(stray, []);
+  });
+
+  it('has source maps that hold their sources, which are not in it', () => {
+    const maps = files.filter((path) => path.endsWith('.js.map'));
+    assert.ok(maps.includes('dist/host/runtime/boot.js.map'));
+    for (const path of maps) {
+      const map = readFileSync(join(folder, 'node_modules/faultline', path), 'utf8');
+      const { sources, sourcesContent } = JSON.parse(map) as { sources: []; sourcesContent?: [] };
+      assert.equal(sourcesContent?.length, sources.length, path);
+    }
   });
 
   it('repairs a fault where it is imported', () => {
