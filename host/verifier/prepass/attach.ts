@@ -35,6 +35,8 @@ const NO_RETURN = new Set([
   '__x64_sys_exit',
   '__x64_sys_exit_group',
 ]);
+/** Members that the owner of a struct of functions keeps to itself. */
+const UNSUPPORTED_MEMBERS: Record<string, readonly string[]> = { tcp_congestion_ops: ['get_info'] };
 /** Functions whose return value programs may replace, by name: error injection lists are not in BTF. */
 const MODIFIABLE = /^(security_|bpf_modify_return_test|bpf_fentry_test|__x64_sys_|should_fail)/;
 /** Kernel functions that may sleep and that sleepable programs may attach to, by name, for the same reason. */
@@ -100,6 +102,10 @@ function checkStructOps(pass: Prepass): void {
   if (memberProto(btf, member) === null) {
     const text = `attach to invalid member ${member.name}(@idx ${index}) of struct ${struct.name}`;
     pass.fail(Errno.EINVAL, text);
+  }
+  if (UNSUPPORTED_MEMBERS[struct.name]?.includes(member.name) === true) {
+    const text = `attach to unsupported member ${member.name} of struct ${struct.name}`;
+    pass.fail(Errno.ENOTSUPP, text);
   }
 }
 
