@@ -53,6 +53,8 @@ export class Env {
   readonly count: number;
   /** Linux 6.1 rules. */
   readonly legacy: boolean;
+  readonly capBpf: boolean;
+  /** CAP_BPF and CAP_PERFMON: pointers may leak, mispredicted paths are not looked at. */
   readonly privileged: boolean;
   readonly jit: boolean;
   readonly preemptRt: boolean;
@@ -133,7 +135,8 @@ export class Env {
     this.aux = new InsnAux(program.count);
     this.explored = new Array<State[] | undefined>(program.count).fill(undefined);
     this.log = new Log(options.logLevel ?? 0, options.logSize, program.log);
-    this.privileged = options.privileged ?? true;
+    this.capBpf = options.privileged ?? true;
+    this.privileged = this.capBpf && (options.perfmon ?? true);
     this.jit = options.jit ?? true;
     this.preemptRt = options.preemptRt ?? false;
     this.observe = options.observe ?? null;

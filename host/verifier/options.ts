@@ -11,6 +11,11 @@ export interface VerifyOptions {
   readonly logSize?: number;
   /** Loaded with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; default true. */
   readonly privileged?: boolean;
+  /**
+   * CAP_PERFMON (or CAP_SYS_ADMIN) beside the CAP_BPF of a privileged load; default true. Without it pointers must not
+   * leak and mispredicted paths are guarded, as in programs of anyone.
+   */
+  readonly perfmon?: boolean;
   /** net.core.bpf_jit_enable; default true. Without it the kernel interprets, and refuses what only its JIT can do. */
   readonly jit?: boolean;
   /** A kernel built with PREEMPT_RT; default false. */

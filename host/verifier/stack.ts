@@ -112,7 +112,7 @@ function spill(env: Env, frame: HostAddress, slot: number, reg: HostAddress, siz
 }
 
 function keepsState(env: Env, value: HostAddress): boolean {
-  if (!env.privileged) return false;
+  if (!env.capBpf) return false;
   if (!env.regs.isScalar(value)) return false;
   if (!env.legacy) return true;
   return isBounded(env, value) && !env.regs.isZero(value);
@@ -190,7 +190,7 @@ function writeFixed(env: Env, ptr: HostAddress, off: number, size: number, value
     noteStackAccess(env, depth, slot);
     return;
   }
-  if (value === 0 && isStore && aligned && env.privileged && !(env.legacy && imm === 0)) {
+  if (value === 0 && isStore && aligned && env.capBpf && !(env.legacy && imm === 0)) {
     regs.setSmallConst(env.scratch2, imm, false);
     spill(env, frame, slot, env.scratch2, size);
     noteStackAccess(env, depth, slot);

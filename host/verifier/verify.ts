@@ -16,13 +16,14 @@ import { VerifierError } from './verifier-error.js';
  */
 export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
   const privileged = options.privileged ?? true;
-  const prepared = prepare(spec, kernel, privileged, options.jit ?? true);
+  const perfmon = privileged && (options.perfmon ?? true);
+  const prepared = prepare(spec, kernel, { privileged, perfmon, jit: options.jit ?? true });
   const around = prepared.isExtension ? withoutTarget(kernel) : kernel;
   const simulated = simulate(prepared, around, options);
   const closing: LogRecord = { level: LOG_LEVEL1, insn: 0, text: statsText(simulated.stats) };
   try {
     const log = [...simulated.log, closing];
-    const verified = rewrite(prepared, { ...simulated, log }, around, privileged);
+    const verified = rewrite(prepared, { ...simulated, log }, around, privileged, perfmon);
     return { ...verified, spec, tracesTracer: isTracer(spec) && isTracer(kernel.target?.spec) };
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;

@@ -87,6 +87,8 @@ export interface VerifierCase {
   /** What is different about the kernel. */
   readonly kernel?: Partial<KernelView>;
   readonly unprivileged?: boolean;
+  /** CAP_PERFMON beside CAP_BPF; there unless told. */
+  readonly perfmon?: boolean;
   /** The kernel's JIT; on unless told. */
   readonly jit?: boolean;
   readonly preemptRt?: boolean;
@@ -288,6 +290,7 @@ export function answer(test: VerifierCase, version: KernelName, core: Core): Ans
     core,
     logLevel: test.logLevel ?? 2,
     privileged: test.unprivileged !== true,
+    perfmon: test.perfmon ?? true,
     jit: test.jit ?? true,
     preemptRt: test.preemptRt ?? false,
   };

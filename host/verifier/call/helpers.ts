@@ -62,7 +62,7 @@ function checkAvailable(env: Env, id: number, text: string): Prototype {
   const { spec } = env.program;
   if (!isHelperId(id, env.legacy)) env.fail(Errno.EINVAL, `invalid func ${text}`);
   const name = helperName(id, env.legacy).replace(/^bpf_/, '');
-  const symbol = helperSymbol(spec, name, env.legacy, env.privileged);
+  const symbol = helperSymbol(spec, name, env.legacy, env.capBpf, env.privileged);
   const proto = prototypeOf(id);
   if (symbol === null || proto === undefined) {
     env.fail(

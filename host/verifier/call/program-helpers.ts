@@ -253,13 +253,14 @@ export function helperSymbol(
   name: string,
   legacy: boolean,
   privileged = true,
+  perfmon = privileged,
 ): string | null {
   if (refused(spec, name, legacy) || (legacy && NOT_61.has(name))) return null;
   const order = ORDER[spec.type];
   if (order === undefined) return null;
   for (const part of order.split(' ')) {
-    if (part === 'BASE') return baseSymbol(spec, name, legacy, privileged);
-    if (part === 'SKBASE' && !privileged && PRIVILEGED_SKBASE.test(name)) return null;
+    if (part === 'BASE') return baseSymbol(spec, name, legacy, baseTiers(privileged, perfmon));
+    if (part === 'SKBASE' && !perfmon && PRIVILEGED_SKBASE.test(name)) return null;
     if (legacy && NOT_LIST_61[part] === name) continue;
     const names = list(part);
     if (names.has(`!${name}`)) return null;
@@ -269,12 +270,22 @@ export function helperSymbol(
   return null;
 }
 
-function baseSymbol(spec: ProgramSpec, name: string, legacy: boolean, privileged: boolean): string | null {
+/** Parts of the list for all types that CAP_BPF, and CAP_PERFMON beside it, open. */
+function baseTiers(privileged: boolean, perfmon: boolean): readonly string[] {
+  if (!privileged) return ['BASE1'];
+  return perfmon ? ['BASE1', 'BASE2', 'BASE3'] : ['BASE1', 'BASE2'];
+}
+
+function baseSymbol(
+  spec: ProgramSpec,
+  name: string,
+  legacy: boolean,
+  tiers: readonly string[],
+): string | null {
   if (legacy && NOT_BASE_61.has(name)) {
     const order = ORDER[spec.type];
     return /TRACING|CGCURRENT|SK_MSG/.test(order) ? `bpf_${name}` : null;
   }
-  const tiers = privileged ? ['BASE1', 'BASE2', 'BASE3'] : ['BASE1'];
   for (const tier of tiers) {
     const symbol = list(tier).get(name);
     if (symbol !== undefined) return symbol;

@@ -5,6 +5,15 @@ import type { Prepass } from './prepass.js';
 const P = ProgType;
 /** Types that anyone may load where the kernel allows unprivileged programs at all. */
 const UNPRIVILEGED = new Set<number>([P.SOCKET_FILTER, P.CGROUP_SKB]);
+const TRACING = new Set<number>([
+  P.KPROBE,
+  P.TRACEPOINT,
+  P.PERF_EVENT,
+  P.RAW_TRACEPOINT,
+  P.RAW_TRACEPOINT_WRITABLE,
+  P.TRACING,
+  P.LSM,
+]);
 /** Attach types that each type is loaded for; types that are not here take any. */
 const ATTACH: Record<number, readonly number[]> = {
   [P.CGROUP_SKB]: [0, 1],
@@ -31,6 +40,9 @@ export function checkLoad(pass: Prepass): void {
   const last = pass.isModern ? P.NETFILTER : P.SYSCALL;
   if (!pass.privileged && !UNPRIVILEGED.has(spec.type)) {
     refuse(Errno.EPERM, `program ${spec.name}: type ${spec.type} needs CAP_BPF`);
+  }
+  if (!pass.perfmon && TRACING.has(spec.type)) {
+    refuse(Errno.EPERM, `program ${spec.name}: type ${spec.type} needs CAP_PERFMON`);
   }
   const attach = ATTACH[spec.type];
   const wanted = spec.expectedAttachType;

@@ -11,7 +11,7 @@ import { checkControlFlow } from './control-flow.js';
 import { checkFuncInfo, findExceptionCallback, matchFuncInfo } from './func-info.js';
 import { checkLineInfo } from './line-info.js';
 import { checkLoad } from './load.js';
-import { Prepass } from './prepass.js';
+import { ALL_RIGHTS, type LoadRights, Prepass } from './prepass.js';
 import { resolvePseudo } from './pseudo.js';
 import { packetChangers } from './packet-changers.js';
 import { checkLayout, collectSubprograms, type Traits } from './subprograms.js';
@@ -24,9 +24,10 @@ const LINKAGE_GLOBAL = 1;
  *
  * @throws VerifierError with the kernel's message and error number.
  */
-export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true, jit = true): Prepared {
+export function prepare(spec: ProgramSpec, kernel: KernelView, given: Partial<LoadRights> = {}): Prepared {
+  const rights = { ...ALL_RIGHTS, ...given };
   const count = spec.insns.length / INSN_SIZE;
-  const limit = privileged ? BPF_MAXINSNS : MAX_INSNS_UNPRIVILEGED;
+  const limit = rights.privileged ? BPF_MAXINSNS : MAX_INSNS_UNPRIVILEGED;
   if (!Number.isInteger(count)) {
     const text = `program ${spec.name}: expected whole instructions of 8 bytes, found ${spec.insns.length} bytes`;
     throw new VerifierError(Errno.EINVAL, text, undefined, []);
@@ -35,7 +36,7 @@ export function prepare(spec: ProgramSpec, kernel: KernelView, privileged = true
     const text = `program ${spec.name}: expected 1 to ${limit} instructions, found ${count}`;
     throw new VerifierError(Errno.E2BIG, text, undefined, []);
   }
-  const pass = new Prepass(spec, kernel, privileged, jit);
+  const pass = new Prepass(spec, kernel, rights);
   checkLoad(pass);
   if (pass.isModern) checkFuncInfo(pass);
   const exceptionCallback = findExceptionCallback(pass);

@@ -10,6 +10,17 @@ import { VerifierError } from '../verifier-error.js';
 const NOTHING_SIMULATED =
   'processed 0 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0';
 
+/** What the kernel lets the load do. */
+export interface LoadRights {
+  /** CAP_BPF, CAP_NET_ADMIN. */
+  readonly privileged: boolean;
+  readonly perfmon: boolean;
+  /** The kernel has its JIT switched on. */
+  readonly jit: boolean;
+}
+
+export const ALL_RIGHTS: LoadRights = { privileged: true, perfmon: true, jit: true };
+
 /** What the passes before the simulation share: the program's instructions as columns, and the log so far. */
 export class Prepass {
   readonly stream: InsnStream;
@@ -20,11 +31,21 @@ export class Prepass {
   constructor(
     readonly spec: ProgramSpec,
     readonly kernel: KernelView,
-    readonly privileged: boolean,
-    /** The kernel has its JIT switched on. */
-    readonly jit = true,
+    private readonly rights: LoadRights = ALL_RIGHTS,
   ) {
     this.stream = InsnStream.parse(spec.insns);
+  }
+
+  get privileged(): boolean {
+    return this.rights.privileged;
+  }
+
+  get perfmon(): boolean {
+    return this.rights.perfmon;
+  }
+
+  get jit(): boolean {
+    return this.rights.jit;
   }
 
   /** The program as it is verified: an extension, as what it extends was. */

@@ -178,7 +178,7 @@ function resolveMap(
   if (map.spec.type !== MapType.ARENA) return;
   const others = [...used].filter((one) => kernel.maps[one].spec.type === MapType.ARENA);
   if (others.length > 1) pass.fail(Errno.EBUSY, 'Only one arena per program', at);
-  if (!pass.privileged) {
+  if (!pass.privileged || !pass.perfmon) {
     pass.fail(Errno.EPERM, 'CAP_BPF and CAP_PERFMON are required to use arena', at);
   }
   if (map.arena === undefined || map.arena.user === 0n) {

@@ -15,6 +15,8 @@ export interface RewriteEnvironment {
   readonly maps: readonly LoadedMap[];
   readonly offsets: KernelOffsets;
   readonly privileged: boolean;
+  /** Mispredicted paths are nobody's concern. */
+  readonly perfmon: boolean;
   /** Linux 6.12 and later: signed division, arenas, per-CPU moves, may_goto, exceptions. */
   readonly isModern: boolean;
   /** Symbols of the helpers met so far (helper-target.ts). */
@@ -29,6 +31,7 @@ export function rewriteEnvironment(
   aux: InsnAux,
   maps: readonly LoadedMap[],
   privileged: boolean,
+  perfmon: boolean,
 ): RewriteEnvironment {
   const immediates = new Map<string, number>();
   return {
@@ -39,6 +42,7 @@ export function rewriteEnvironment(
     maps,
     offsets: kernelOffsets(kernel),
     privileged,
+    perfmon,
     helperTargets: new Map(),
     isModern: kernel.profile.version === '6.12',
     immediateOf(symbol) {

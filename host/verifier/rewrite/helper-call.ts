@@ -83,9 +83,8 @@ function rewriteMapCall(env: RewriteEnvironment, pass: Pass, at: InsnIndex, oper
   const { input } = pass;
   const map = mapOfCall(env, input.origin[at]);
   if (map !== null) {
-    const { offsets, immediateOf, isModern, privileged } = env;
-    if (operation === 'lookup' && inlineLookup(pass, map, offsets, immediateOf, isModern, !privileged))
-      return;
+    const { offsets, immediateOf, isModern, perfmon } = env;
+    if (operation === 'lookup' && inlineLookup(pass, map, offsets, immediateOf, isModern, !perfmon)) return;
     const symbol = mapFunction(map.type, operation);
     if (symbol !== undefined) return pass.call(env.immediateOf(symbol));
   }

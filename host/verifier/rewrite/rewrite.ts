@@ -41,9 +41,10 @@ export function rewrite(
   simulated: Simulated,
   kernel: KernelView,
   privileged = true,
+  perfmon = privileged,
 ): VerifiedProgram {
   const { aux } = simulated;
-  const env = rewriteEnvironment(prepared, kernel, aux, simulated.maps ?? kernel.maps, privileged);
+  const env = rewriteEnvironment(prepared, kernel, aux, simulated.maps ?? kernel.maps, privileged, perfmon);
   const starts = prepared.subprograms.map((subprogram) => subprogram.start);
   const stackDepth = starts.map((_, index) => simulated.stackDepth[index] ?? 0);
   let code: Code = { stream: InsnStream.parse(prepared.insns), functions: Int32Array.from(starts) };

@@ -205,7 +205,7 @@ for (const { name, errno, message, ...given } of refusals) {
     const spec = specOf(given);
     const kernel = kernelOf(given.kernel ?? '6.12', spec.maps);
     assert.throws(
-      () => prepare(spec, kernel, given.privileged ?? true),
+      () => prepare(spec, kernel, { privileged: given.privileged ?? true }),
       (error: unknown) => {
         assert(error instanceof VerifierError);
         assert.equal(error.message, message);
@@ -245,7 +245,7 @@ test('an empty program and one past the limit', () => {
   ] as const) {
     const spec = { ...specOf({ before: 'exit' }), insns };
     assert.throws(
-      () => prepare(spec, kernelOf('6.12', []), privileged),
+      () => prepare(spec, kernelOf('6.12', []), { privileged }),
       (error: unknown) =>
         error instanceof VerifierError && error.errno === Errno.E2BIG && error.log.length === 0,
     );
