@@ -15,7 +15,9 @@ import { checkMapFields } from './map-fields.js';
 import { tnumText, typeName } from './log-text.js';
 import { W_A, W_B, W_ID, W_LIVE, W_SUBREG, mayBeNull } from './registers.js';
 import { RegType, TypeFlag, baseType, hasFlag } from './reg-type.js';
-import { checkStackBounds, readStack, writeStack, StackUse } from './stack.js';
+import { StackUse, checkStackBounds } from './stack.js';
+import { readStack } from './stack-read.js';
+import { writeStack } from './stack-write.js';
 import { Errno } from './verifier-error.js';
 
 const FLOW_KEYS_SIZE = 56;
