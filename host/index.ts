@@ -2,11 +2,13 @@ export { bootKernel, type BootOptions, loadCore } from './runtime/boot.js';
 export { Kernel, type LoadOptions } from './runtime/kernel.js';
 export { LoadedObject } from './runtime/loaded-object.js';
 export { LoadedProgram, type RunOptions } from './runtime/loaded-program.js';
+export type { CodePlace } from './runtime/program-table.js';
 export type { ContextFactory, SkbOptions } from './runtime/contexts.js';
 export type { Addressed, ProgramContext } from './runtime/context/program-context.js';
 export type { SkbContext } from './runtime/context/skb.js';
 export type { TracingArgument, TracingContext, TracingOptions } from './runtime/context/tracing.js';
 export type { XdpContext } from './runtime/context/xdp.js';
+export type { LinkedProgram } from './runtime/linked-program.js';
 export { testRunContext, type TestRun, type TestSubject } from './runtime/test-run.js';
 export type { Engine, FaultKind, FaultRecord, OopsRecord, RunResult } from './runtime/run-result.js';
 
@@ -31,7 +33,9 @@ export {
   listFunction,
   listProgram,
   renderListing,
+  sourceLines,
   symbolNames,
+  X86_REGISTERS,
 } from './report/listing.js';
 export {
   type IcedModule,

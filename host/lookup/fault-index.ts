@@ -5,7 +5,7 @@ import { compileModule, Core, type CoreSource } from '../core/core.js';
 import { FaultMap } from '../core/fault-map.js';
 import { LimitError, LookupError, UsageError } from '../errors.js';
 import { decodeFixup } from '../kallsyms/pt-regs.js';
-import { platform } from '../platform/platform.js';
+import { platform, shippedCore } from '../platform/platform.js';
 import type { GuestAddress, HostAddress, InsnIndex } from '../quantities.js';
 import { checkShape, type FaultImage, hex, isAddress, refusal } from './fault-image.js';
 import { FaultBatch, type FaultResults } from './fault-batch.js';
@@ -87,7 +87,7 @@ export class FaultIndex {
   /** An index of its own. */
   static async create(options: FaultIndexOptions = {}): Promise<FaultIndex> {
     if (options.shared !== true)
-      return new FaultIndex(await Core.load(options.wasm ?? (await platform().coreWasm())), options);
+      return new FaultIndex(await Core.load(options.wasm ?? (await shippedCore())), options);
     const module = await compileModule(options.wasm ?? (await platform().lookupThreadsWasm()));
     const index = new FaultIndex(await Core.loadShared(module), options);
     index.#module = module;

@@ -1,7 +1,7 @@
 import { Core, type CoreSource } from '../core/core.js';
 import { UsageError } from '../errors.js';
 import { GuestMemory } from '../mm/guest-memory.js';
-import { platform } from '../platform/platform.js';
+import { shippedCore } from '../platform/platform.js';
 import { profile } from '../profiles/profiles.js';
 import { InterpEngine } from './interpreter.js';
 import { checkPortable, checkRaw } from './raw-check.js';
@@ -44,7 +44,7 @@ export class RawMachine {
   }
 
   static async boot(wasm?: CoreSource): Promise<RawMachine> {
-    return RawMachine.on(await Core.load(wasm ?? (await platform().coreWasm())));
+    return RawMachine.on(await Core.load(wasm ?? (await shippedCore())));
   }
 
   /** A machine on a core of its own. */
