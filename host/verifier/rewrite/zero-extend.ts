@@ -114,7 +114,7 @@ function readsWide(stream: InsnStream, at: InsnIndex): boolean {
   const isSrc = stream.src[at] === 0;
   switch (code & 7) {
     case BPF_ALU64:
-      if (op === BPF_END) return false;
+      if (op === BPF_END) return isDst && stream.imm[at] === 64;
       return (isDst && op !== BPF_MOV) || ((code & BPF_X) !== 0 && isSrc);
     case BPF_ALU:
       return op === BPF_END && isDst && stream.imm[at] === 64;

@@ -184,8 +184,20 @@ test('a 32-bit compare-and-exchange is extended where its result is read as 64 b
     w0 = atomic_cmpxchg((u32 *)(r10 -8), r0, r2)
     r0 = 5
     w0 = atomic_cmpxchg((u32 *)(r10 -8), r0, r2)`;
-  const { insns } = rewriteCase({ before: `${text}\nr3 += r0\nexit` });
-  assert.deepEqual(listing(insns), listingOf(`${text}\nw0 = w0\nr3 += r0\nexit`));
+  for (const [read, isExtended] of [
+    ['r3 += r0', true],
+    ['r0 = bswap64 r0', true],
+    ['r0 = be64 r0', true],
+    ['*(u64 *)(r10 -16) = r0', true],
+    ['if r0 == 0x0 goto +0', true],
+    ['w3 += w0\nr0 = 0', false],
+    ['r0 = bswap32 r0\nr0 = 0', false],
+    ['*(u32 *)(r10 -16) = r0\nr0 = 0', false],
+    ['if w0 == 0x0 goto +0\nr0 = 0', false],
+  ] as const) {
+    const { insns } = rewriteCase({ before: `${text}\n${read}\nexit`, privileged: false });
+    assert.deepEqual(listing(insns), listingOf(`${text}\n${isExtended ? 'w0 = w0\n' : ''}${read}\nexit`));
+  }
 });
 
 test('the tag leaves out maps and nothing else', () => {
