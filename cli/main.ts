@@ -14,6 +14,10 @@ const COMMANDS: Record<string, Command> = {
   },
   verify: { summary: 'verify the programs of an object as Linux would', load: () => import('./verify.js') },
   jit: { summary: 'show BPF, x86 and exception table side by side', load: () => import('./jit.js') },
+  step: {
+    summary: 'run one x86 instruction at a time, showing the registers each changes',
+    load: () => import('./step.js'),
+  },
   exec: { summary: 'records in, results out (JSON Lines)', load: () => import('./exec/command.js') },
   demo: { summary: 'run the three examples', load: () => import('./demo.js') },
 };

@@ -65,6 +65,10 @@ const CASES: { name: string; args: string[]; code: number; stdout?: RegExp; stde
   { name: 'object of another machine', args: ['run', patched('x86.o', E_MACHINE, EM_X86_64, 0)], code: 1, stderr: /ELF_\w+: .*247.*62/ },
   { name: 'BTF with a wrong magic', args: ['run', patched('btf.o', sectionOffset(object, '.BTF'), 0x12, 0x34)], code: 1, stderr: /BTF_\w+: .*\.BTF.*eb9f/i },
   { name: 'BTF cut by its header', args: ['run', patched('btf-cut.o', sectionOffset(object, '.BTF') + 12, 0xff, 0xff, 0xff, 0x7f)], code: 1, stderr: /BTF_\w+: .*\.BTF/ },
+  { name: 'step', args: ['step', '--run', '2', TASK_WALK], code: 0, stdout: /^task_walk: .*\n0xffffffffc020000c <\+0x0>\s+endbr64\n[^]*push {3}rbp +rsp=0x[0-9a-f]+\n[^]*extable\[20\]: rdi = 0, 7 bytes skipped\n[^]*r0 = 0x0 after 832 instructions/ },
+  { name: 'step from a breakpoint', args: ['step', '--break', '17', '--count', '1', '--registers', '--syntax', 'att', TASK_WALK], code: 0, stdout: /stopped at 0x[0-9a-f]+ after 32 instructions\nrax {2}0x[^]*mov +%rdi,8\(%rax\)\nr0 = / },
+  { name: 'step as JSON', args: ['step', '--json', '--break', '0', '--count', '1', TASK_WALK], code: 0, stdout: /^\{"ip":"0xffffffffc0200028","insn":0,.*"changed":\{"rbx":"0xffff888[0-9a-f]+"\}/ },
+  { name: 'step of a run that is not there', args: ['step', '--run', '9', TASK_WALK], code: 2, stderr: /--run: expected 1 to \d+, found 9/ },
   { name: 'relocation of a symbol that is not there', args: ['run', patched('rel.o', sectionOffset(object, '.relfentry/wake_up_new_task') + 12, 0xff, 0xff, 0, 0)], code: 1, stderr: /(ELF|PROGRAM)_\w+: .*\.relfentry/ },
 ]; // prettier-ignore
 
