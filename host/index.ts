@@ -3,6 +3,17 @@ export { Kernel, type LoadOptions } from './runtime/kernel.js';
 export { LoadedObject } from './runtime/loaded-object.js';
 export { LoadedProgram, type RunOptions } from './runtime/loaded-program.js';
 export type { CodePlace } from './runtime/program-table.js';
+export {
+  type Breakpoint,
+  CPU_REGISTERS,
+  type CpuRegister,
+  type CpuStop,
+  DebugCpu,
+  type TraceStep,
+} from './runtime/debug-cpu.js';
+export { RawMachine, type RawMachineOptions } from './runtime/raw-machine.js';
+export type { RawRun, RawRunOptions } from './runtime/raw-run.js';
+export { type GateHandler, ProgramUnwind } from './runtime/engine.js';
 export type { ContextFactory, SkbOptions } from './runtime/contexts.js';
 export type { Addressed, ProgramContext } from './runtime/context/program-context.js';
 export type { SkbContext } from './runtime/context/skb.js';
