@@ -123,6 +123,11 @@ export class Btf {
     return text;
   }
 
+  /** The string at an offset; null = it lies outside. */
+  stringOrNull(offset: number): string | null {
+    return offset < this.stringsLength ? this.string(offset) : null;
+  }
+
   /** First id with this name and one of these kinds (any kind when none is given); 0 = none. */
   find(name: string, ...kinds: readonly BtfKind[]): TypeId {
     for (const id of this.ids(name)) {

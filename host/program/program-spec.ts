@@ -64,6 +64,19 @@ export type FdEntry =
   | { readonly kind: 'map'; readonly map: number }
   | { readonly kind: 'btf'; readonly of: 'program' | 'kernel' | 'module'; readonly btf: Btf };
 
+/** An array of records as BPF_PROG_LOAD takes them. Sizes in bytes. */
+export interface RawRecords {
+  readonly recordSize: number;
+  readonly bytes: Uint8Array;
+}
+
+/** func_info, line_info and core_relos of BPF_PROG_LOAD, instruction offsets of the first two in slots. */
+export interface RawBtfInfo {
+  readonly funcInfo?: RawRecords;
+  readonly lineInfo?: RawRecords;
+  readonly coreRelos?: RawRecords;
+}
+
 /** One program, linked with its subprograms and relocated against a kernel's BTF: what BPF_PROG_LOAD takes. */
 export interface ProgramSpec {
   /** Of its function, in full; the kernel keeps 15 characters where BTF does not name it. */
@@ -86,6 +99,8 @@ export interface ProgramSpec {
   readonly btf: Btf | null;
   readonly funcInfo: readonly FuncInfo[];
   readonly lineInfo: readonly LineInfo[];
+  /** What a loader passes in place of `funcInfo` and `lineInfo`, when it passes more than they hold. */
+  readonly rawBtfInfo?: RawBtfInfo;
   /** fd_array of BPF_PROG_LOAD; null = a descriptor that is not open. */
   readonly fdArray?: readonly (FdEntry | null)[];
 }

@@ -8,11 +8,12 @@ import { CALL, LD_IMM64 } from '../rewrite/stream.js';
 import { Errno, VerifierError } from '../verifier-error.js';
 import { checkAttachTarget } from './attach.js';
 import { checkControlFlow } from './control-flow.js';
-import { checkFuncInfo, findExceptionCallback, matchFuncInfo } from './func-info.js';
+import { checkBtf, checkFuncInfo, findExceptionCallback, matchFuncInfo } from './func-info.js';
 import { checkLineInfo } from './line-info.js';
 import { checkLoad } from './load.js';
 import { ALL_RIGHTS, type LoadRights, Prepass } from './prepass.js';
 import { resolvePseudo } from './pseudo.js';
+import { checkCoreRelos, withRawRecords } from './raw-records.js';
 import { packetChangers } from './packet-changers.js';
 import { checkLayout, collectSubprograms, type Traits } from './subprograms.js';
 
@@ -24,8 +25,13 @@ const LINKAGE_GLOBAL = 1;
  *
  * @throws VerifierError with the kernel's message and error number.
  */
-export function prepare(spec: ProgramSpec, kernel: KernelView, given: Partial<LoadRights> = {}): Prepared {
-  const rights = { ...ALL_RIGHTS, ...given };
+export function prepare(
+  submitted: ProgramSpec,
+  kernel: KernelView,
+  allowed: Partial<LoadRights> = {},
+): Prepared {
+  const rights = { ...ALL_RIGHTS, ...allowed };
+  const spec = withRawRecords(submitted);
   const count = spec.insns.length / INSN_SIZE;
   const limit = rights.privileged ? BPF_MAXINSNS : MAX_INSNS_UNPRIVILEGED;
   if (!Number.isInteger(count)) {
@@ -38,13 +44,15 @@ export function prepare(spec: ProgramSpec, kernel: KernelView, given: Partial<Lo
   }
   const pass = new Prepass(spec, kernel, rights);
   checkLoad(pass);
+  if (pass.isModern) checkBtf(pass);
   if (pass.isModern) checkFuncInfo(pass);
   const exceptionCallback = findExceptionCallback(pass);
   const { starts, kfuncs } = collectSubprograms(pass, exceptionCallback);
   const traits = checkLayout(pass, starts);
-  if (!pass.isModern) checkFuncInfo(pass);
+  if (!pass.isModern) checkBtf(pass);
   matchFuncInfo(pass, starts, traits);
   checkLineInfo(pass, starts);
+  checkCoreRelos(pass);
   const resolved = resolvePseudo(pass);
   const marks = checkControlFlow(pass, kfuncs, exceptionCallback);
   const calleeOf = callees(pass, starts);

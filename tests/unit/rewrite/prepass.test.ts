@@ -156,13 +156,6 @@ const refusals: readonly Refusal[] = [
     message: 'tail_call is not allowed in subprogs without BTF',
   },
   {
-    name: 'has function records that do not start at 0',
-    spec: { funcInfo: [{ insn: 1, type: 1 }] },
-    before: 'r0 = 0\nexit',
-    errno: Errno.EINVAL,
-    message: 'nonzero insn_off 1 for the first func info record',
-  },
-  {
     name: 'is a syscall program that may not sleep',
     type: SYSCALL,
     before: 'exit',
