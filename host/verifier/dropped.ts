@@ -2,15 +2,26 @@ import type { HostAddress } from '../quantities.js';
 import type { Env } from './env.js';
 import type { State } from './state.js';
 
-/** Dropped states after which they are looked at. */
+/** Dropped states after which they are looked at: this many, or a part of the open ones. */
 const MIN_DROPPED = 64;
-/** And their growth since then, as a part of them: each look goes over all open paths. */
-const GROWTH = 4;
+const PART = 2;
 /** Frames of a path at most, for numbers that tell loop heads apart. */
 const DEPTHS = 8;
 /** States at a loop's head that hide the earlier ones: this round's and the one it is compared with. */
 const ROUNDS = 2;
 let walks = 0;
+
+/** One walk over the open paths. */
+interface Walk {
+  /** Goes on above states that have only marks left. */
+  readonly whole: boolean;
+  /** States met. */
+  readonly open: State[];
+  /** Frames that became marks. */
+  readonly emptied: HostAddress[];
+  /** States met at each loop head since other paths joined: the latest hide those of all rounds before. */
+  readonly heads: Map<number, number>;
+}
 
 /**
  * States taken off the lists serve no comparison any more. Those of no open path are freed; those of one keep the
@@ -18,50 +29,57 @@ let walks = 0;
  */
 export function dropValues(env: Env): void {
   const { frames } = env;
-  const kept: State[] = [];
-  for (const state of env.dropped) {
-    if (state.branches > 0) kept.push(state);
-    else frames.freeState(state);
+  const whole = env.marked.length >= env.markedLimit;
+  if (whole) {
+    env.marked = freeFinished(env, env.marked);
+    env.markedLimit = Math.max(MIN_DROPPED, 2 * env.marked.length);
   }
-  env.dropped = kept;
-  env.droppedLimit = Math.max(MIN_DROPPED, kept.length + Math.floor(kept.length / GROWTH));
+  env.dropped = freeFinished(env, env.dropped);
   // A log prints states as they were.
-  if (env.log.verbose) return;
-  walks++;
-  const open: State[] = [];
-  const emptied: HostAddress[] = [];
-  const heads = new Map<number, number>();
-  for (const leaf of env.stack) keepMarksAbove(env, leaf, heads, open, emptied);
-  keepMarksAbove(env, env.state, heads, open, emptied);
-  if (emptied.length === 0) return;
-  for (const { frames: all, marksOnly } of open) {
-    for (let depth = 0; depth < all.length; depth++)
-      env.mem.domain.frameFollow(all[depth], marksOnly ? 1 : 0);
+  if (env.log.verbose) {
+    env.droppedLimit = Math.max(MIN_DROPPED, 2 * env.dropped.length);
+    return;
   }
-  for (const frame of emptied) frames.free(frame);
+  walks++;
+  const walk: Walk = { whole, open: [], emptied: [], heads: new Map() };
+  for (const leaf of env.stack) keepMarksAbove(env, leaf, walk);
+  keepMarksAbove(env, env.state, walk);
+  if (walk.emptied.length > 0) {
+    for (const { frames: all, marksOnly } of walk.open) {
+      for (let depth = 0; depth < all.length; depth++)
+        env.mem.domain.frameFollow(all[depth], marksOnly ? 1 : 0);
+    }
+    for (const frame of walk.emptied) frames.free(frame);
+    for (const state of env.dropped) if (state.marksOnly) env.marked.push(state);
+    env.dropped = env.dropped.filter(({ marksOnly }) => !marksOnly);
+  }
+  const withValues = walk.open.reduce((sum, { marksOnly }) => (marksOnly ? sum : sum + 1), 0);
+  env.droppedLimit = env.dropped.length + Math.max(MIN_DROPPED, Math.floor(withValues / PART));
 }
 
-/**
- * From the end of a path up to what was met already. `heads` = states met at each loop head since other paths joined: the
- * latest hide those of all rounds before.
- */
-function keepMarksAbove(
-  env: Env,
-  leaf: State,
-  heads: Map<number, number>,
-  open: State[],
-  emptied: HostAddress[],
-): void {
+/** Frees the states of no open path; the others. */
+function freeFinished(env: Env, states: readonly State[]): State[] {
+  const kept: State[] = [];
+  for (const state of states) {
+    if (state.branches > 0) kept.push(state);
+    else env.frames.freeState(state);
+  }
+  return kept;
+}
+
+/** From the end of a path up to what was met already. */
+function keepMarksAbove(env: Env, leaf: State, { whole, open, emptied, heads }: Walk): void {
   heads.clear();
   open.push(leaf);
   for (let state = leaf.parent; state !== null && state.visit !== walks; state = state.parent) {
+    if (state.marksOnly && !whole) return;
     state.visit = walks;
     if (state.branches > 1) heads.clear();
     const isHead = env.program.forceCheckpoint[state.insn] !== 0;
     const head = state.insn * DEPTHS + state.frames.length - 1;
     const rounds = heads.get(head) ?? 0;
     if (state.isDropped && !state.marksOnly && (!isHead || rounds >= ROUNDS)) {
-      emptied.push(...env.frames.keepMarks(state));
+      for (const frame of env.frames.keepMarks(state)) emptied.push(frame);
     }
     if (isHead) heads.set(head, rounds + 1);
     open.push(state);

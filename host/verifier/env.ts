@@ -105,6 +105,9 @@ export class Env {
   dropped: State[] = [];
   /** How many of them there may be before they are looked at. */
   droppedLimit = 64;
+  /** States off the lists that have only marks left, and how many before finished ones are freed. */
+  marked: State[] = [];
+  markedLimit = 64;
   /** Linux 6.1: storing the constant 0 makes zero bytes, with ST as with STX. */
   readonly legacyZeroStore = true;
   /** Functions that helpers and kfuncs call, at once or later. */

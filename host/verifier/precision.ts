@@ -145,22 +145,23 @@ function walk(env: Env, wanted: Wanted): void {
     }
     if (last < 0) return markEntry(env, state, wanted);
     let noted = state.history;
+    let notedInsn = noted === NO_STEP ? -1 : history.insn(noted);
     for (let at = last; ;) {
       if (skip) {
         skip = false;
       } else {
-        const entry = noted !== NO_STEP && history.insn(noted) === at ? noted : NO_STEP;
+        const entry = notedInsn === at ? noted : NO_STEP;
         if (entry !== NO_STEP || isRelevant(env, at, wanted)) {
           if (step(env, at, after, entry, wanted) === UNSUPPORTED) return markAll(env);
           if (wanted.empty) return;
         }
       }
       after = at;
-      const isStart = noted === NO_STEP || (history.up(noted) === NO_STEP && history.insn(noted) === at);
-      if (at === first && isStart) break;
-      if (noted !== NO_STEP && history.insn(noted) === at) {
+      if (at === first && (noted === NO_STEP || (notedInsn === at && history.up(noted) === NO_STEP))) break;
+      if (notedInsn === at) {
         at = history.previous(noted);
         noted = history.up(noted);
+        notedInsn = noted === NO_STEP ? -1 : history.insn(noted);
       } else {
         at--;
       }

@@ -154,7 +154,7 @@ export function isStateVisited(env: Env): boolean {
   }
   for (let i = 0; i < list.length; i++) {
     const one = list[i];
-    if (one.insn !== insn || one.branches > 0) continue;
+    if (one.insn !== insn || one.branches > 0 || one.isClean) continue;
     if (!sameCallsites(env, one, state)) continue;
     if (!inOpenLoop(one)) clean(env, one);
   }

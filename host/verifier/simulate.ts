@@ -147,7 +147,9 @@ function clearExplored(env: Env): void {
   for (const state of env.stack) env.frames.recycle(state);
   env.stack.length = 0;
   for (const state of env.dropped) env.frames.freeState(state);
+  for (const state of env.marked) env.frames.freeState(state);
   env.dropped = [];
+  env.marked = [];
 }
 
 /** Simulates one function from its start: the main program, or a global function for any arguments. */
