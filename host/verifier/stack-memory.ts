@@ -57,7 +57,7 @@ export function checkStackInitialized(
       const slot = byte >> 3;
       const frame = env.state.frames[depth];
       if (slot >= env.frames.slots(frame)) continue;
-      if (mem.bytes[kindAddress(frame, slot, byte & 7)] === SLOT_DYNPTR) {
+      if (!env.legacy && mem.bytes[kindAddress(frame, slot, byte & 7)] === SLOT_DYNPTR) {
         env.fail(Errno.EACCES, `potential write to dynptr at off=${at} disallowed`);
       }
     }

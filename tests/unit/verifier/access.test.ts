@@ -441,7 +441,92 @@ const helperMemory: readonly VerifierCase[] = [
   ),
 ];
 
+const LOADED: Partial<VerifierCase> = { maps: [{ type: MAP.HASH, key: 4, value: 8 }] };
+/** r0 = a value of map 0, not NULL; r7 = an unknown number. */
+const FOUND =
+  'r7 = *(u32 *)(r1 +0)\n*(u32 *)(r10 -4) = 0\nr2 = r10\nr2 += -4\nr1 = map_fd 0\ncall bpf_map_lookup_elem\nif r0 == 0x0 goto out\n';
+const ELEMENT =
+  'r1 = r10\nr1 += -8\nr2 = 0\nr3 = 3\ncall kfunc bpf_iter_num_new\nr1 = r10\nr1 += -8\ncall kfunc bpf_iter_num_next';
+const UNBOUNDED = 'R%d unbounded memory access, make sure to bounds check any such access';
+const values: readonly VerifierCase[] = [
+  row(
+    UNBOUNDED,
+    'bounded by a test',
+    `${FOUND}if r7 > 0x7 goto out\nr0 += r7\nr1 = *(u8 *)(r0 +0)`,
+    both('ok'),
+    LOADED,
+  ),
+  row(
+    UNBOUNDED,
+    'not bounded',
+    `${FOUND}r0 += r7\nr1 = *(u8 *)(r0 +0)`,
+    both(eacces('R0 unbounded memory access, make sure to bounds check any such access')),
+    LOADED,
+  ),
+  row(
+    UNBOUNDED,
+    'bounded by 2^29 - 1',
+    `${FOUND}r7 &= 536870911\nr0 += r7\nr1 = *(u8 *)(r0 +0)`,
+    both(
+      eacces(
+        'invalid access to map value, value_size=8 off=536870911 size=1\nR0 max value is outside of the allowed memory range',
+      ),
+    ),
+    LOADED,
+  ),
+  row(
+    'R%d min value is outside of the allowed memory range',
+    'the last bytes',
+    `${FOUND}r1 = *(u32 *)(r0 +4)`,
+    both('ok'),
+    LOADED,
+  ),
+  row(
+    'R%d min value is outside of the allowed memory range',
+    'a number below the start',
+    `${FOUND}r0 += -1\nr1 = *(u8 *)(r0 +1)`,
+    both('ok'),
+    LOADED,
+  ),
+  row(
+    'BPF_ATOMIC stores into R%d %s is not allowed',
+    'a value',
+    `${FOUND}r7 = 1\nlock *(u64 *)(r0 +0) += r7`,
+    both('ok'),
+    LOADED,
+  ),
+  row(
+    'BPF_ATOMIC stores into R%d %s is not allowed',
+    'the stack',
+    '*(u64 *)(r10 -8) = 0\nr7 = 1\nlock *(u64 *)(r10 -8) += r7',
+    both('ok'),
+  ),
+  row(
+    'BPF_ATOMIC stores into R%d %s is not allowed',
+    'before the address is looked at',
+    'r7 = 1\nr1 += 8\nlock *(u64 *)(r1 +0) += r7',
+    both(eacces('BPF_ATOMIC stores into R1 ctx is not allowed')),
+  ),
+  row(
+    'write into map forbidden, value_size=%d off=%d size=%d',
+    'atomic',
+    `${FOUND}r7 = 1\nlock *(u64 *)(r0 +0) += r7`,
+    both(eacces('write into map forbidden, value_size=8 off=0 size=8')),
+    { maps: [{ type: MAP.HASH, key: 4, value: 8, flags: 128 }] },
+  ),
+  ...(['r1 = *(u32 *)(r0 +0)', '*(u32 *)(r0 +0) = 1'] as const).map((use, store) =>
+    row(
+      'R%d cannot write into %s',
+      store === 0 ? 'an element read' : 'an element',
+      `${ELEMENT}\nif r0 == 0x0 goto end\n${use}\nend: r1 = r10\nr1 += -8\ncall kfunc bpf_iter_num_destroy`,
+      { want: store === 0 ? 'ok' : eacces('R0 cannot write into rdonly_mem') },
+      { type: 'SCHED_CLS' },
+    ),
+  ),
+];
+
 verifierCases('stack access', stack);
+verifierCases('map values', values);
 verifierCases('map keys', keys);
 verifierCases('contexts and flow keys', contexts);
 verifierCases('what unprivileged programs may not store or see', leaks);

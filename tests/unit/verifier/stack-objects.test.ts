@@ -385,6 +385,7 @@ const arguments_: readonly VerifierCase[] = [
     `${LOCAL(-40)}${READ(-40)}`,
     {
       want: eacces('potential write to dynptr at off=-40 disallowed'),
+      want61: 'ok',
     },
   ),
   row(
@@ -445,4 +446,57 @@ const constants: readonly VerifierCase[] = [
   },
 ];
 
-verifierCases('objects in stack slots', [...places, ...stores, ...releases, ...arguments_, ...constants]);
+const MUTATES = 'cannot pass pointer to const bpf_dynptr, the helper mutates it';
+const ON_STACK = 'arg#%d expected pointer to an iterator on stack';
+const LD_ABS = 'cannot use BPF_LD_[ABS|IND] within callback';
+const looping = {
+  type: 'SCHED_CLS',
+  c: 'int main(struct __sk_buff *ctx); static int cb(u64 i, void *ctx);',
+} as const;
+const LOOP = `
+  r6 = r1
+  r1 = 4
+  r2 = func cb
+  r3 = 0
+  r4 = 0
+  call bpf_loop`;
+const others: readonly VerifierCase[] = [
+  row(
+    MUTATES,
+    'of its own',
+    array,
+    `${LOCAL(-16)}${at('r1', -16)}
+    r2 = 0
+    r3 = 8
+    call kfunc bpf_dynptr_adjust`,
+    { want: 'ok' },
+  ),
+  { ...callback('read', 'call kfunc bpf_dynptr_size', 'ok'), rule: MUTATES },
+  row(ON_STACK, 'a map value', array, '\nr1 = map_value 0\ncall kfunc bpf_iter_num_next', {
+    want: einval('arg#0 expected pointer to an iterator on stack'),
+  }),
+  row(ON_STACK, 'the stack', array, `${NEW(-8)}${DESTROY(-8)}`, { want: 'ok' }),
+  {
+    rule: LD_ABS,
+    name: 'beside the callback',
+    ...looping,
+    text: `${LOOP}\nr0 = *(u8 *)skb[0]${OUT}\ncb: r0 = 0\nexit`,
+    want: 'ok',
+  },
+  {
+    rule: LD_ABS,
+    name: 'in the callback',
+    ...looping,
+    text: `${LOOP}${OUT}\ncb: r6 = r2\nr0 = 0\nif r0 == 0x0 goto end\nr0 = *(u8 *)skb[0]\nend: r0 = 0\nexit`,
+    want: einval(LD_ABS),
+  },
+];
+
+verifierCases('objects in stack slots', [
+  ...others,
+  ...places,
+  ...stores,
+  ...releases,
+  ...arguments_,
+  ...constants,
+]);
