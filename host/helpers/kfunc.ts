@@ -19,19 +19,6 @@ const unlock: Helper = (env, [address]) => {
   return 0n;
 };
 
-/** The verifier passes the size of the type in R1. */
-const newObject: Helper = (env, [size]) => env.memory.alloc('direct', Math.max(Number(size), 1));
-const dropObject: Helper = (env, [object]) => {
-  env.memory.free(object);
-  return 0n;
-};
-
-const exchange: Helper = (env, [place, value]) => {
-  const old = env.memory.readUint(place, 8);
-  env.memory.writeUint(place, 8, value);
-  return old;
-};
-
 export const kfuncs: HelperTable = {
   bpf_throw: (_, [cookie]) => {
     throw new BpfException(cookie);
@@ -48,15 +35,8 @@ export const kfuncs: HelperTable = {
   bpf_rdonly_cast: same,
   bpf_task_acquire: same,
   bpf_task_release: nothing,
-  bpf_cgroup_acquire: same,
-  bpf_cgroup_release: nothing,
-  bpf_cpumask_acquire: same,
-  bpf_cpumask_release: nothing,
   bpf_spin_lock: lock,
   bpf_spin_unlock: unlock,
-  bpf_obj_new_impl: newObject,
-  bpf_obj_drop_impl: dropObject,
-  bpf_kptr_xchg: exchange,
   bpf_timer_init: nothing,
   bpf_timer_set_callback: nothing,
   bpf_timer_start: nothing,

@@ -1,19 +1,32 @@
 import { HelperError } from '../errors.js';
+import { absentHelpers } from './absent.js';
 import { arenaHelpers } from './arena.js';
+import { btfTextHelpers } from './btf-text.js';
 import { clockHelpers } from './clock.js';
+import { containerHelpers } from './containers.js';
+import { cpumaskHelpers } from './cpumask.js';
 import { dynptrHelpers } from './dynptr.js';
 import type { Helper, HelperTable } from './helper.js';
+import { iteratorHelpers } from './iterators.js';
 import { lookupHelpers } from './kernel-lookup.js';
+import { subjectHelpers } from './kernel-subjects.js';
 import { kfuncs } from './kfunc.js';
 import { localStorageHelpers } from './local-storage.js';
 import { loopHelpers } from './loop.js';
 import { mapFunctionPatterns, mapHelpers } from './map-helpers.js';
+import { objectHelpers } from './objects.js';
 import { outputHelpers } from './output.js';
+import { packetMetadataHelpers } from './packet-metadata.js';
 import { printHelpers } from './print.js';
 import { probeHelpers } from './probe.js';
+import { renoHelpers } from './reno.js';
 import { skbHelpers } from './skb.js';
 import { socketHelpers } from './socket.js';
+import { socketMapHelpers } from './socket-maps.js';
+import { socketOptionHelpers } from './socket-options.js';
 import { storageHelpers } from './storage.js';
+import { syncookieHelpers } from './syncookie.js';
+import { sysctlHelpers } from './sysctl.js';
 import { taskHelpers } from './task.js';
 import { textHelpers } from './text.js';
 import { tracingHelpers } from './tracing.js';
@@ -38,6 +51,19 @@ const TABLES: readonly HelperTable[] = [
   socketHelpers,
   lookupHelpers,
   kfuncs,
+  objectHelpers,
+  containerHelpers,
+  cpumaskHelpers,
+  iteratorHelpers,
+  subjectHelpers,
+  packetMetadataHelpers,
+  socketOptionHelpers,
+  socketMapHelpers,
+  sysctlHelpers,
+  syncookieHelpers,
+  renoHelpers,
+  btfTextHelpers,
+  absentHelpers,
 ];
 const PATTERNS = [...mapFunctionPatterns, ...xdpFunctionPatterns];
 const known = new Map<string, Helper>(TABLES.flatMap((table) => Object.entries(table)));

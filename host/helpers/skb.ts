@@ -63,6 +63,12 @@ const loadBytesRelative: Helper = (env, [context, offset, to, size, from]) => {
   return fits ? 0n : fail(Errno.EFAULT);
 };
 
+/** The packet that a listening socket is chosen for. */
+function ofReuseport(load: Helper): Helper {
+  return (env, [context, ...rest]) =>
+    load(env, [env.object('sk_reuseport_kern', context).uint('skb'), ...rest]);
+}
+
 const storeBytes: Helper = (env, [context, offset, from, size, flags]) => {
   if (flags > 3n) return fail(Errno.EINVAL);
   if (u32(offset) > 0x7fffffff) return fail(Errno.EFAULT);
@@ -213,6 +219,9 @@ export const skbHelpers: HelperTable = {
   sk_skb_change_tail: changeTail,
   sk_skb_change_head: changeHead,
   bpf_skb_adjust_room: adjustRoom,
+  sk_skb_adjust_room: adjustRoom,
+  sk_reuseport_load_bytes: ofReuseport(loadBytes),
+  sk_reuseport_load_bytes_relative: ofReuseport(loadBytesRelative),
   bpf_skb_change_type: setType,
   bpf_skb_ecn_set_ce: () => 0n,
   bpf_skb_vlan_push: vlanPush,

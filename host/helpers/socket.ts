@@ -2,6 +2,7 @@ import { Errno } from '../maps/errno.js';
 import type { GuestAddress } from '../quantities.js';
 import { type Helper, type HelperEnvironment, type HelperTable, fail, s32, u32 } from './helper.js';
 
+const AF_UNIX = 1n;
 const AF_INET = 2n;
 const AF_INET6 = 10n;
 const IPPROTO_TCP = 6n;
@@ -18,6 +19,11 @@ const cookieOf = (socket: GuestAddress): bigint => (socket === 0n ? 0n : (socket
 
 const cookieFromSkb: Helper = (env, [context]) => cookieOf(env.object('sk_buff', context).uint('sk'));
 const cookieOfSocket: Helper = (_, [socket]) => cookieOf(socket);
+/** Of the socket that a context is about. */
+const cookieBehind =
+  (struct: string): Helper =>
+  (env, [context]) =>
+    cookieOf(env.object(struct, context).uint('sk'));
 
 /** No socket listens in this kernel. */
 const noSocket: Helper = () => 0n;
@@ -31,6 +37,13 @@ function castTo(protocol: bigint, family?: bigint): Helper {
     const fits =
       sock.uint('sk_protocol') === protocol && families.includes(sock.uint('__sk_common.skc_family'));
     return fits ? socket : 0n;
+  };
+}
+
+function ofFamily(family: bigint): Helper {
+  return (env, [socket]) => {
+    if (socket === 0n) return 0n;
+    return env.object('sock', socket).uint('__sk_common.skc_family') === family ? socket : 0n;
   };
 }
 
@@ -72,6 +85,8 @@ export const socketHelpers: HelperTable = {
   bpf_get_socket_cookie: cookieFromSkb,
   bpf_get_socket_cookie_sock: cookieOfSocket,
   bpf_get_socket_ptr_cookie: cookieOfSocket,
+  bpf_get_socket_cookie_sock_ops: cookieBehind('bpf_sock_ops_kern'),
+  bpf_get_socket_cookie_sock_addr: cookieBehind('bpf_sock_addr_kern'),
   bpf_get_netns_cookie: namespaceCookie,
   bpf_get_netns_cookie_sock: namespaceCookie,
   bpf_get_netns_cookie_sock_addr: namespaceCookie,
@@ -97,6 +112,8 @@ export const socketHelpers: HelperTable = {
   bpf_skc_to_tcp_sock: castTo(IPPROTO_TCP),
   bpf_skc_to_tcp6_sock: castTo(IPPROTO_TCP, AF_INET6),
   bpf_skc_to_udp6_sock: castTo(IPPROTO_UDP, AF_INET6),
+  bpf_skc_to_unix_sock: ofFamily(AF_UNIX),
+  bpf_skc_to_mptcp_sock: noSocket,
   bpf_skc_to_tcp_timewait_sock: inState(TCP_TIME_WAIT),
   bpf_skc_to_tcp_request_sock: inState(TCP_NEW_SYN_RECV),
   bpf_sock_from_file: (env, [file]) => (file === 0n ? 0n : env.object('file', file).uint('private_data')),

@@ -28,6 +28,7 @@ const stack: Helper = (env, [, buffer, size]) => {
   return BigInt(used);
 };
 
+const functionAddress: Helper = (env) => env.scope.functionAddress;
 const cookie: Helper = (env) => env.scope.cookie;
 
 /** Path from the dentries up to the root, as text with its NUL. */
@@ -48,21 +49,26 @@ const path: Helper = (env, [address, buffer, size]) => {
 };
 
 export const tracingHelpers: HelperTable = {
-  bpf_get_func_arg: argument,
-  bpf_get_func_ret: returned,
-  bpf_get_func_arg_cnt: (env, [context]) => env.memory.readUint(context - COUNT, 8),
+  get_func_arg: argument,
+  get_func_ret: returned,
+  get_func_arg_cnt: (env, [context]) => env.memory.readUint(context - COUNT, 8),
   bpf_get_func_ip: (env, [context]) => env.memory.readUint(context - FUNCTION, 8),
   bpf_get_func_ip_tracing: (env, [context]) => env.memory.readUint(context - FUNCTION, 8),
-  bpf_get_func_ip_kprobe: (env) => env.scope.functionAddress,
+  bpf_get_func_ip_kprobe: functionAddress,
+  bpf_get_func_ip_kprobe_multi: functionAddress,
+  bpf_get_func_ip_uprobe_multi: functionAddress,
   bpf_get_attach_cookie_trace: cookie,
   bpf_get_attach_cookie_tracing: cookie,
   bpf_get_attach_cookie_pe: cookie,
-  bpf_get_attach_cookie: cookie,
+  bpf_get_attach_cookie_kprobe_multi: cookie,
+  bpf_get_attach_cookie_uprobe_multi: cookie,
   bpf_get_stack: stack,
+  bpf_get_stack_sleepable: stack,
   bpf_get_stack_tp: stack,
   bpf_get_stack_raw_tp: stack,
   bpf_get_stack_pe: stack,
   bpf_get_task_stack: stack,
+  bpf_get_task_stack_sleepable: stack,
   bpf_get_stackid: () => fail(Errno.EFAULT),
   bpf_get_stackid_pe: () => fail(Errno.EFAULT),
   bpf_get_stackid_tp: () => fail(Errno.EFAULT),
@@ -77,6 +83,7 @@ export const tracingHelpers: HelperTable = {
     return 0n;
   },
   bpf_d_path: path,
+  bpf_path_d_path: path,
   bpf_this_cpu_ptr: (env, [pointer]) => BigInt.asUintN(64, pointer + env.perCpuOffset),
   bpf_per_cpu_ptr: (env, [pointer, cpu]) =>
     u32(cpu) === 0 ? BigInt.asUintN(64, pointer + env.perCpuOffset) : 0n,
