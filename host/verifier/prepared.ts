@@ -35,6 +35,8 @@ export const kfuncKey = (id: TypeId, offset: number): number => offset * ID_LIMI
 export interface Prepared {
   /** As given; of an extension, with the type and attach target of the program that it extends. */
   readonly spec: ProgramSpec;
+  /** The kernel has its JIT switched on. */
+  readonly jit: boolean;
   /** It replaces a function of another program. */
   readonly isExtension: boolean;
   /** As submitted, 8 bytes a slot. */

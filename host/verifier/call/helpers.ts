@@ -387,6 +387,10 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
       if (refusesSockmapChange(type, id, programType)) env.say('cannot update sockmap in this context');
       env.fail(Errno.EINVAL, `cannot pass map_type ${type} into func ${text}`);
     }
+    if (id === TAIL_CALL && !env.jit && env.program.subprograms.length > 1) {
+      const why = 'tail_calls are not allowed in non-JITed programs with bpf-to-bpf calls';
+      env.fail(Errno.EINVAL, why);
+    }
   }
   checkFuncIp(env, id, text);
   if (changesPacket(id) && !(id === TAIL_CALL && env.legacy)) clearPacketPointers(env);

@@ -165,6 +165,8 @@ function checkAllowed(env: Env, kfunc: Kfunc, flags: number): void {
 /** A kfunc call; the next instruction, or -1 when the path ends (bpf_throw). */
 export function simulateKfunc(env: Env, at: InsnIndex): InsnIndex {
   const { code, regs } = env;
+  // The call of a weak function that the kernel has not: refused later, unless the path is dead.
+  if (code.imm[at] === 0) return at + 1;
   const kfunc = env.program.kfuncs.get(kfuncKey(code.imm[at], code.off[at]));
   if (kfunc === undefined) {
     env.fail(Errno.EINVAL, `kernel btf_id ${code.imm[at]} is not a function`);

@@ -61,6 +61,7 @@ export function prepare(
   const effective = pass.effective;
   return {
     spec: effective,
+    jit: pass.jit,
     isExtension: effective !== spec,
     insns: spec.insns,
     count,

@@ -24,6 +24,9 @@ import type { Prepass } from './prepass.js';
 const MAX_USED_MAPS = 64;
 const MAX_VALUE_OFFSET = 1 << 29;
 const BPF_F_SLEEPABLE = 16;
+const PAGE_SIZE = 4096;
+/** What is printed for a descriptor that names no map. */
+const CLOSED_FD = -1;
 
 const SLEEPABLE_MAPS = new Set<number>([
   MapType.HASH,
@@ -120,7 +123,7 @@ function resolveKernelSymbol(pass: Prepass, at: InsnIndex, resolved: Resolved): 
   const { stream, kernel, isModern } = pass;
   const id = stream.imm[at];
   if (stream.imm[at + 1] !== 0) pass.fail(Errno.EINVAL, 'invalid module BTF object FD specified.', at);
-  const type = id > 0 && id < kernel.btf.count ? kernel.btf.type(id) : null;
+  const type = id >= 0 && id < kernel.btf.count ? kernel.btf.type(id) : null;
   if (type === null) {
     return pass.fail(Errno.ENOENT, `ldimm64 insn specifies invalid btf_id ${id}.`, at);
   }
@@ -128,9 +131,14 @@ function resolveKernelSymbol(pass: Prepass, at: InsnIndex, resolved: Resolved): 
     const kinds = isModern ? 'KIND_VAR or KIND_FUNC' : 'KIND_VAR.';
     pass.fail(Errno.EINVAL, `pseudo btf_id ${id} in ldimm64 isn't ${kinds}`, at);
   }
+  const address = kernel.symbolAddress(type.name);
+  if (address === 0n) {
+    const text = `ldimm64 failed to find the address for kernel symbol '${type.name}'.`;
+    pass.fail(Errno.ENOENT, text, at);
+  }
   checkVariable(pass, at, type);
   resolved.kernelSymbols.set(at, id);
-  resolved.imm64.set(at, kernel.symbolAddress(type.name));
+  resolved.imm64.set(at, address);
 }
 
 /** A variable that programs read directly must have a size; per-CPU ones and structs are walked by type. */
@@ -153,26 +161,17 @@ function resolveMap(
   used: Set<number>,
   valueOffset: number | null,
 ): void {
-  const { stream, kernel } = pass;
-  const src = stream.src[at];
-  if (src === BPF_PSEUDO_MAP_IDX || src === BPF_PSEUDO_MAP_IDX_VALUE) {
-    pass.fail(Errno.EPROTO, 'fd_idx without fd_array is invalid', at);
-  }
-  const fd = stream.imm[at];
-  const index = fd - MAP_FD_BASE;
+  const { kernel } = pass;
+  const index = mapIndex(pass, at);
   const map = kernel.maps[index];
-  if (map === undefined) {
-    return pass.fail(Errno.EBADF, `fd ${fd} is not pointing to valid bpf_map`, at);
-  }
+  const isNew = !used.has(index);
+  if (pass.isModern && isNew) checkCount(pass, at, used);
   checkMap(pass, at, map);
   resolved.mapOf[at] = index;
   const address = valueOffset === null ? map.address : valueAddress(pass, at, map, valueOffset);
   resolved.imm64.set(at, address);
-  if (used.has(index)) return;
-  if (used.size >= MAX_USED_MAPS) {
-    const text = `The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`;
-    pass.fail(Errno.E2BIG, pass.isModern ? text : '', at);
-  }
+  if (!isNew) return;
+  if (!pass.isModern) checkCount(pass, at, used);
   used.add(index);
   checkCgroupStorage(pass, at, map, used);
   if (map.spec.type !== MapType.ARENA) return;
@@ -181,9 +180,37 @@ function resolveMap(
   if (!pass.privileged || !pass.perfmon) {
     pass.fail(Errno.EPERM, 'CAP_BPF and CAP_PERFMON are required to use arena', at);
   }
+  if (!pass.jit) pass.fail(Errno.EOPNOTSUPP, 'JIT is required to use arena', at);
   if (map.arena === undefined || map.arena.user === 0n) {
     pass.fail(Errno.EINVAL, "arena's user address must be set via map_extra or mmap()", at);
   }
+}
+
+function checkCount(pass: Prepass, at: InsnIndex, used: ReadonlySet<number>): void {
+  if (used.size < MAX_USED_MAPS) return;
+  const text = `The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`;
+  pass.fail(Errno.E2BIG, pass.isModern ? text : '', at);
+}
+
+/** The map that an instruction names: by descriptor, or by a place in fd_array. */
+function mapIndex(pass: Prepass, at: InsnIndex): number {
+  const { stream, kernel, spec } = pass;
+  const src = stream.src[at];
+  const imm = stream.imm[at];
+  let index = imm - MAP_FD_BASE;
+  let fd = imm;
+  let errno: number = Errno.EBADF;
+  if (src === BPF_PSEUDO_MAP_IDX || src === BPF_PSEUDO_MAP_IDX_VALUE) {
+    const { fdArray } = spec;
+    if (fdArray === undefined) return pass.fail(Errno.EPROTO, 'fd_idx without fd_array is invalid', at);
+    const entry = fdArray[imm];
+    if (entry === undefined) return pass.fail(Errno.EFAULT, '', at);
+    if (entry?.kind === 'btf') errno = Errno.EINVAL;
+    index = entry?.kind === 'map' ? entry.map : -1;
+    fd = entry?.kind === 'map' ? MAP_FD_BASE + entry.map : CLOSED_FD;
+  }
+  if (kernel.maps[index] !== undefined) return index;
+  return pass.fail(errno, `fd ${fd} is not pointing to valid bpf_map`, at);
 }
 
 const CGROUP_STORAGES = new Set<number>([MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE]);
@@ -249,13 +276,20 @@ function valueAddress(pass: Prepass, at: InsnIndex, map: LoadedMap, offset: numb
   if (offset >= MAX_VALUE_OFFSET) {
     pass.fail(Errno.EINVAL, `direct value offset of ${offset} is not allowed`, at);
   }
-  if (type === MapType.ARENA) return (map.arena?.user ?? 0n) + BigInt(offset);
+  const outside = `invalid access to map value pointer, value_size=${valueSize} off=${offset}`;
+  if (type === MapType.ARENA) {
+    if (offset > maxEntries * PAGE_SIZE) pass.fail(Errno.ERANGE, outside, at);
+    return (map.arena?.user ?? 0n) + BigInt(offset);
+  }
   if (type !== MapType.ARRAY) {
-    pass.fail(Errno.EINVAL, 'no direct value access support for this map type', at);
+    pass.fail(
+      pass.isModern ? Errno.EINVAL : Errno.EACCES,
+      'no direct value access support for this map type',
+      at,
+    );
   }
   if (maxEntries !== 1 || offset >= valueSize) {
-    const text = `invalid access to map value pointer, value_size=${valueSize} off=${offset}`;
-    pass.fail(maxEntries !== 1 ? Errno.ENOTSUPP : Errno.EINVAL, text, at);
+    pass.fail(maxEntries !== 1 ? Errno.ENOTSUPP : Errno.EINVAL, outside, at);
   }
   return map.valueAddress + BigInt(offset);
 }

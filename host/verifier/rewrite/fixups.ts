@@ -15,6 +15,7 @@ import {
   BPF_X,
 } from '../../../assembly/isa.js';
 import type { InsnIndex } from '../../quantities.js';
+import { Errno, VerifierError } from '../verifier-error.js';
 import { guardDivision, isDivision } from './division.js';
 import type { RewriteEnvironment } from './environment.js';
 import { rewriteHelperCall } from './helper-call.js';
@@ -26,6 +27,8 @@ import { CALL } from './stream.js';
 import type { TailCallPoke } from './tail-call.js';
 
 const MAY_GOTO = BPF_JMP | BPF_JCOND;
+const COUNTER_SIZE = 8;
+const MAX_STACK = 512;
 const MAY_GOTO_LIMIT = 8 * 1024 * 1024;
 const CAST_TO_USER = 1 << 16;
 const BPF_F_NO_USER_CONV = 1 << 18;
@@ -49,14 +52,19 @@ export function fixUp(
     (map) => map.type === MAP_TYPE_ARENA && (map.flags & BPF_F_NO_USER_CONV) !== 0,
   );
   const result = Pass.run(code, (pass, at) => {
-    const counter = -(roundUp8(stackDepth[pass.function]) + 8);
+    const counter = -(roundUp8(stackDepth[pass.function]) + COUNTER_SIZE);
     if (counted.has(pass.function) && functions[pass.function] === at) {
       pass.storeImm(BPF_DW, BPF_REG_FP, counter, MAY_GOTO_LIMIT);
       pass.land();
     }
     fixUpInsn(env, pass, at, counter, arenaIsKernelOnly, pokes);
   });
-  for (const index of counted) stackDepth[index] = roundUp8(stackDepth[index]) + 8;
+  for (const index of counted) {
+    stackDepth[index] = roundUp8(stackDepth[index]) + COUNTER_SIZE;
+    if (env.prepared.jit || stackDepth[index] <= MAX_STACK) continue;
+    const text = `stack size ${stackDepth[index]}(extra ${COUNTER_SIZE}) is too large`;
+    throw new VerifierError(Errno.EINVAL, text, undefined, []);
+  }
   return result;
 }
 

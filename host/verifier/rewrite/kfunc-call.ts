@@ -3,6 +3,7 @@ import type { InsnIndex } from '../../quantities.js';
 import type { RewriteEnvironment } from './environment.js';
 import { PROGRAM_AUX, structMeta } from './kernel-objects.js';
 import { ProgType } from '../prog-type.js';
+import { Errno, VerifierError } from '../verifier-error.js';
 import type { Pass } from './pass.js';
 
 /** Casts: the result is the argument. */
@@ -28,6 +29,10 @@ export function rewriteKfuncCall(env: RewriteEnvironment, pass: Pass, at: InsnIn
   const { input } = pass;
   const name = env.prepared.kfuncs.get(input.imm[at])?.name ?? `kfunc_${input.imm[at]}`;
   const origin = input.origin[at];
+  if (input.imm[at] === 0) {
+    const text = 'invalid kernel function call not eliminated in verifier pass';
+    throw new VerifierError(Errno.EINVAL, text, origin, []);
+  }
   if (CASTS.has(name)) return pass.mov(0, 1);
   const argument = env.aux.kfuncArgument.get(origin) ?? 0n;
   const struct = env.aux.kfuncStruct.get(origin);

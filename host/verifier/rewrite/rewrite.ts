@@ -1,10 +1,17 @@
-import { BPF_JMP, BPF_PSEUDO_KFUNC_CALL, BPF_TAIL_CALL, INSN_SIZE } from '../../../assembly/isa.js';
+import {
+  BPF_JMP,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_KFUNC_CALL,
+  BPF_TAIL_CALL,
+  INSN_SIZE,
+} from '../../../assembly/isa.js';
 import type { InsnAux } from '../insn-aux.js';
 import type { KernelView, LoadedMap } from '../kernel-view.js';
 import type { LogRecord } from '../log.js';
 import type { Prepared } from '../prepared.js';
 import { tagOf } from '../prepass/tag.js';
 import type { VerifiedFunction, VerifiedProgram } from '../verified-program.js';
+import { Errno, VerifierError } from '../verifier-error.js';
 import { convertAccesses } from './context-access.js';
 import { removeDeadCode, trapDeadCode } from './dead-code.js';
 import { type RewriteEnvironment, rewriteEnvironment } from './environment.js';
@@ -14,7 +21,7 @@ import { dumpForm, isProbe, jitForm } from './forms.js';
 import { inlineLoops } from './loop.js';
 import { type Code, Pass } from './pass.js';
 import { tailCallReachable } from './reachable.js';
-import { CALL, InsnStream } from './stream.js';
+import { CALL, InsnStream, LD_IMM64 } from './stream.js';
 import type { TailCallPoke } from './tail-call.js';
 import { zeroExtend } from './zero-extend.js';
 
@@ -61,7 +68,17 @@ export function rewrite(
   const pokes: TailCallPoke[] = [];
   code = fixUp(env, code, stackDepth, pokes);
   code = zeroExtend(code);
+  if (!prepared.jit) checkInterpreted(code);
   return finish(env, simulated, code, stackDepth, pokes, throws);
+}
+
+/** Where nothing is compiled, no function of the program can be called back. */
+function checkInterpreted({ stream }: Code): void {
+  for (let at = 0; at < stream.length; at++) {
+    if (stream.code[at] !== LD_IMM64 || stream.src[at] !== BPF_PSEUDO_FUNC) continue;
+    const text = 'callbacks are not allowed in non-JITed programs';
+    throw new VerifierError(Errno.EINVAL, text, stream.origin[at], []);
+  }
 }
 
 /** Does a path reach a call of bpf_throw? */
