@@ -179,30 +179,29 @@ function simulateFunction(env: Env, subprogram: number): void {
   clearExplored(env);
 }
 
+/** Functions for any arguments, one after the other, and again those that they asked for. */
 function simulateGlobals(env: Env): void {
   const { subprograms } = env.program;
   const done = new Set<number>([0]);
-  for (;;) {
-    const next = subprograms.findIndex(
-      (one, i) =>
-        one.isGlobal &&
-        !done.has(i) &&
-        (env.legacy || env.calledGlobals.has(i) || one.isExceptionCallback === true),
-    );
-    if (next < 0) return;
-    done.add(next);
-    if (env.log.tells) {
-      env.log.line(`Validating ${subprograms[next].name}() func#${next}...`, subprograms[next].start);
-    }
-    simulateFunction(env, next);
-    if (env.log.tells) {
-      const name = env.legacy ? '' : ` ('${subprograms[next].name}')`;
-      env.log.line(
-        `Func#${next}${name} is safe for any args that match its prototype`,
-        subprograms[next].start,
-      );
-    }
-  }
+  let before: number;
+  do {
+    before = done.size;
+    subprograms.forEach((one, index) => {
+      const isAsked = env.legacy || env.calledGlobals.has(index) || one.isExceptionCallback === true;
+      if (!one.isGlobal || !isAsked || done.has(index)) return;
+      done.add(index);
+      simulateGlobal(env, index);
+    });
+  } while (done.size > before);
+}
+
+function simulateGlobal(env: Env, index: number): void {
+  const { name, start } = env.program.subprograms[index];
+  if (env.log.tells) env.log.line(`Validating ${name}() func#${index}...`, start);
+  simulateFunction(env, index);
+  if (!env.log.tells) return;
+  const named = env.legacy ? '' : ` ('${name}')`;
+  env.log.line(`Func#${index}${named} is safe for any args that match its prototype`, start);
 }
 
 /** Closing line of a verification's log. */

@@ -370,6 +370,34 @@ for (const [program, version, level, want] of logs) {
   });
 }
 
+/** main asks for two and three, two asks for one. */
+const ASKING: Program = {
+  type: 'XDP',
+  c: 'int main(struct xdp_md *ctx); int one(int a); int two(int a); int three(int a);',
+  text: `
+    r1 = 1
+    call two
+    r1 = 1
+    call three
+    exit
+    one: r0 = r1
+    exit
+    two: call one
+    exit
+    three: r0 = r1
+    exit`,
+};
+
+for (const [version, order] of [
+  ['6.12', ['two', 'three', 'one']],
+  ['6.1', ['one', 'two', 'three']],
+] as const) {
+  test(`${version} verifies functions for any arguments in the order ${order.join(', ')}`, () => {
+    const names = [...logOf(ASKING, version, 1).matchAll(/^Validating (\w+)\(\)/gm)].map(([, name]) => name);
+    assert.deepEqual(names, order);
+  });
+}
+
 /** Two paths that meet with nothing known of r6 any more, too short for a state to be stored. */
 const MEETING: Program = {
   type: 'XDP',
