@@ -37,6 +37,8 @@ export const ERRNO = {
   EBUSY: 16,
   EEXIST: 17,
   EINVAL: 22,
+  ENOSPC: 28,
+  ERANGE: 34,
   EPROTO: 71,
   EOPNOTSUPP: 95,
   ENOTSUPP: 524,
