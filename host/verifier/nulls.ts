@@ -1,6 +1,7 @@
 import type { HostAddress } from '../quantities.js';
 import { isRcuProtected } from './btf-access.js';
 import type { Env } from './env.js';
+import type { LoadedMap } from './kernel-view.js';
 import { mapFields, structFields } from './map-fields.js';
 import { W_A, W_B, W_C, W_ID, W_REF, W_TYPE, mayBeNull } from './registers.js';
 import { RegType, TypeFlag, baseType } from './reg-type.js';
@@ -20,6 +21,11 @@ export function forEachPlaceOf(env: Env, state: State, visit: (place: HostAddres
   }
 }
 
+/** Values that run something later are told apart by the map they are in. */
+function hasDeferredCall(env: Env, map: LoadedMap): boolean {
+  return mapFields(env, map).some(({ kind }) => kind === 'bpf_timer' || kind === 'bpf_wq');
+}
+
 /** A pointer that is known not to be NULL: what a map lookup returned becomes what the map's values are. */
 export function markNotNull(env: Env, reg: HostAddress): void {
   const { regs } = env;
@@ -29,7 +35,7 @@ export function markNotNull(env: Env, reg: HostAddress): void {
     if (map.inner !== undefined) {
       regs.set(reg, W_TYPE, RegType.CONST_MAP_PTR);
       regs.set(reg, W_A, env.mapIndex(map.inner));
-      regs.set(reg, W_C, regs.id(reg));
+      regs.set(reg, W_C, hasDeferredCall(env, map.inner) ? regs.id(reg) : 0);
     } else if (map.spec.type === XSKMAP) {
       regs.set(reg, W_TYPE, RegType.XDP_SOCK);
     } else if (map.spec.type === SOCKMAP || map.spec.type === SOCKHASH) {

@@ -271,8 +271,7 @@ function checkTimerAddress(env: Env, regno: number): void {
   }
   const off = regs.off(reg) + regs.valueNumber(reg);
   if (off !== field.offset) {
-    const tail = env.legacy ? '' : ` that is at ${field.offset}`;
-    env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_timer'${tail}`);
+    env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_timer' that is at ${field.offset}`);
   }
   if (env.preemptRt) env.fail(Errno.EOPNOTSUPP, 'bpf_timer cannot be used for PREEMPT_RT.');
 }

@@ -124,7 +124,10 @@ export function checkDynptrArgument(
     markRead(env, at, false);
     markRead(env, at - SLOT_SIZE, false);
   } else if (arg.release) {
-    env.fail(Errno.EINVAL, 'cannot release unowned const bpf_dynptr');
+    env.fail(
+      Errno.EINVAL,
+      env.legacy ? `arg ${regno} is an unacquired reference` : 'cannot release unowned const bpf_dynptr',
+    );
   }
   meta.dynptrKind = kind;
   if (arg.of !== '' && kind !== KINDS[arg.of]) {

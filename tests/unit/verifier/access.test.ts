@@ -2,6 +2,7 @@ import { Btf } from '../../../host/btf/btf.js';
 import { BtfBuilder } from '../../support/btf-builder.js';
 import { MAP, type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
 
+const einval = (message: string): Verdict => ['EINVAL', message];
 const eacces = (message: string): Verdict => ['EACCES', message];
 interface Wants {
   readonly want?: Verdict;
@@ -525,6 +526,38 @@ const values: readonly VerifierCase[] = [
   ),
 ];
 
+const PACKET =
+  'r2 = *(u32 *)(r1 +76)\nr3 = *(u32 *)(r1 +80)\nr4 = r2\nr4 += 4\nif r4 > r3 goto beyond\nr0 = 0\nexit\nbeyond: ';
+const BEYOND = 'R%d offset is outside of the packet';
+const packets: readonly VerifierCase[] = [
+  row(
+    BEYOND,
+    'known to be past the end',
+    `${PACKET}r0 = *(u8 *)(r4 +0)`,
+    both(einval('R4 offset is outside of the packet')),
+    tc,
+  ),
+  row(
+    BEYOND,
+    'the start where the end is known to be near',
+    `${PACKET}r0 = *(u8 *)(r2 +0)`,
+    both(
+      eacces(
+        'invalid access to packet, off=0 size=1, R2(id=0,off=0,r=0)\nR2 offset is outside of the packet',
+      ),
+    ),
+    tc,
+  ),
+  row(
+    BEYOND,
+    'in the range',
+    `${PACKET.replace('r0 = 0', 'r0 = *(u32 *)(r2 +0)\nr0 = *(u8 *)(r4 -1)')}r0 = 0`,
+    both('ok'),
+    tc,
+  ),
+];
+
+verifierCases('packets', packets);
 verifierCases('stack access', stack);
 verifierCases('map values', values);
 verifierCases('map keys', keys);

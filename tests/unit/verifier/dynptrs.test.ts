@@ -343,6 +343,7 @@ const cases: readonly VerifierCase[] = [
       r0 = 0
       exit`,
     want: ['EINVAL', 'cannot release unowned const bpf_dynptr'],
+    want61: ['EINVAL', 'arg 1 is an unacquired reference'],
   },
   {
     rule: 'cannot release unowned const bpf_dynptr',

@@ -216,7 +216,7 @@ const timers: readonly VerifierCase[] = [
   row(OFF('bpf_timer'), 'at it', 'struct timed', TIMER_INIT(8), both('ok')),
   row(OFF('bpf_timer'), 'past it', 'struct timed', TIMER_INIT(16), {
     want: einval(say(OFF('bpf_timer'), 16, 8)),
-    want61: einval("off 16 doesn't point to 'struct bpf_timer'"),
+    want61: einval("off 16 doesn't point to 'struct bpf_timer' that is at 8"),
   }),
   row(
     'bpf_timer cannot be used for PREEMPT_RT.',
@@ -318,6 +318,51 @@ const kptrs: readonly VerifierCase[] = [
       };
 });
 
+const MATCH = "timer pointer in R1 map_uid=%d doesn't match map pointer in R2 map_uid=%d";
+/** Arrays of timed values in an array. */
+const nested: Partial<VerifierCase> = {
+  ...world('struct timed'),
+  maps: [{ type: MAP.ARRAY_OF_MAPS, value: 4, max: 4, inner: { type: MAP.ARRAY, value: 'struct timed' } }],
+};
+const FIND = (from: string, to: string): string => `
+  *(u32 *)(r10 -4) = 0
+  r2 = r10
+  r2 += -4
+  r1 = ${from}
+  call bpf_map_lookup_elem
+  if r0 == 0x0 goto out
+  ${to} = r0`;
+const INIT_WITH = (map: string): string => `
+  r1 = r7
+  r1 += 8
+  r2 = ${map}
+  r3 = 1
+  call bpf_timer_init`;
+const inner: readonly VerifierCase[] = [
+  {
+    rule: MATCH,
+    name: 'the inner map it is in',
+    ...nested,
+    text: `${FIND('map_fd 0', 'r6')}${FIND('r6', 'r7')}${INIT_WITH('r6')}${OUT}`,
+    ...both('ok'),
+  },
+  {
+    rule: MATCH,
+    name: 'an inner map looked up again',
+    ...nested,
+    text: `${FIND('map_fd 0', 'r6')}${FIND('map_fd 0', 'r8')}${FIND('r6', 'r7')}${INIT_WITH('r8')}${OUT}`,
+    ...both(einval("timer pointer in R1 map_uid=1 doesn't match map pointer in R2 map_uid=2")),
+  },
+  {
+    rule: MATCH,
+    name: 'the outer map',
+    ...nested,
+    text: `${FIND('map_fd 0', 'r6')}${FIND('r6', 'r7')}${INIT_WITH('map_fd 0')}${OUT}`,
+    ...both(einval("timer pointer in R1 map_uid=1 doesn't match map pointer in R2 map_uid=0")),
+  },
+];
+
+verifierCases('timers of inner maps', inner);
 verifierCases('locks as arguments', locks);
 verifierCases('timers as arguments', timers);
 verifierCases('workqueues as arguments', workqueues);

@@ -407,7 +407,7 @@ const callbacks: readonly VerifierCase[] = [
       r2 = map_fd 0
       r3 = 1${TIMER('init', 0)}${OUT}`,
     want: ['EINVAL', "off 0 doesn't point to 'struct bpf_timer' that is at 8"],
-    want61: ['EINVAL', "off 0 doesn't point to 'struct bpf_timer'"],
+    want61: ['EINVAL', "off 0 doesn't point to 'struct bpf_timer' that is at 8"],
   },
   {
     rule: "R%d doesn't have constant offset. bpf_timer has to be at the constant offset",
