@@ -11,6 +11,7 @@ import {
   BPF_X,
 } from '../../../assembly/isa.js';
 import type { BpfRegister, InsnIndex } from '../../quantities.js';
+import { REACH, checkReach } from './reach.js';
 import { CALL, EXIT, InsnStream, JA, LD_IMM64, NO_TARGET } from './stream.js';
 
 /** Code with the first slot of each function. */
@@ -56,7 +57,9 @@ export class Pass {
       }
     }
     pass.entries[input.length] = pass.landings[input.length] = out.length;
-    return pass.finish(code.functions);
+    const result = pass.finish(code.functions);
+    if (out.length > REACH) checkReach(input, pass.entries);
+    return result;
   }
 
   /** Keeps the visited slot. */

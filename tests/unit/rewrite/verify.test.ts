@@ -13,7 +13,8 @@ before(async () => {
 });
 
 test('a branch that rewrites push out of reach', () => {
-  // Each division grows to four slots: 36000 are more than 16 bits reach.
+  // Over n divisions that have grown to four slots and 9000 - n of one, the branch has 9000 + 3n to go: with the
+  // 7923rd, at slot 3 + 7922, that is more than 16 bits reach.
   const spec = specOf({
     before: `
       call bpf_get_prandom_u32
@@ -27,7 +28,7 @@ test('a branch that rewrites push out of reach', () => {
     (error: unknown) => {
       assert(error instanceof VerifierError);
       assert.equal(error.errno, Errno.ENOMEM);
-      assert.equal(error.message, 'insn 2 cannot be patched due to 16-bit range');
+      assert.equal(error.message, 'insn 7925 cannot be patched due to 16-bit range');
       assert.equal(error.log.at(-2)?.text, error.message);
       assert.match(error.log.at(-1)!.text, /^processed \d+ insns /);
       return true;

@@ -227,7 +227,7 @@ const bytes: readonly VerifierCase[] = [
   {
     rule: 'insn %d cannot be patched due to 16-bit range',
     text: `call bpf_get_prandom_u32\nr1 = r0\nif r0 == 0x0 goto out\n${repeat(9000, () => 'r0 /= r1')}\nout: exit`,
-    ...both(['ENOMEM', 'insn 2 cannot be patched due to 16-bit range']),
+    ...both(['ENOMEM', 'insn 7925 cannot be patched due to 16-bit range']),
   },
 ];
 
