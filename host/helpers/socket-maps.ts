@@ -1,46 +1,52 @@
+import { MapError } from '../errors.js';
+import { keyIndex, littleEndian } from '../maps/bpf-map.js';
 import { Errno } from '../maps/errno.js';
+import { PointerArrayMap } from '../maps/pointer-array-map.js';
 import type { GuestAddress } from '../quantities.js';
-import {
-  type Helper,
-  type HelperEnvironment,
-  type HelperTable,
-  answer,
-  fail,
-  mapArgument,
-  u32,
-} from './helper.js';
+import { type Helper, type HelperEnvironment, type HelperTable, fail, mapArgument, u32 } from './helper.js';
 
 const SK_DROP = 0n;
 const SK_PASS = 1n;
 const INGRESS = 1n;
 
-/** Puts the context's socket into the map, as the number its address gives. */
+/** The socket that a map has under a key, 0 = none. */
+function socketIn(env: HelperEnvironment, address: GuestAddress, key: Uint8Array): GuestAddress {
+  const map = mapArgument(env, address);
+  if (map instanceof PointerArrayMap) return map.objectAt(keyIndex(key));
+  const cell = map.find(key);
+  return cell === 0n ? 0n : env.memory.readUint(cell, map.spec.valueSize === 8 ? 8 : 4);
+}
+
+/** Puts the context's socket into the map. */
 const update: Helper = (env, [context, address, key, flags]) => {
   const map = mapArgument(env, address);
   const socket = env.object('bpf_sock_ops_kern', context).uint('sk');
   if (socket === 0n) return fail(Errno.EINVAL);
-  const value = new Uint8Array(map.spec.valueSize);
-  const view = new DataView(value.buffer);
-  if (value.length === 8) view.setBigUint64(0, socket, true);
-  else view.setUint32(0, u32(socket), true);
-  return answer(map.store(env.memory.read(key, map.spec.keySize), value, flags));
+  const place = env.memory.read(key, map.spec.keySize);
+  try {
+    map.update(place, map instanceof PointerArrayMap ? { address: socket } : socket, flags);
+    return 0n;
+  } catch (error) {
+    if (error instanceof MapError && error.errno !== 0) return fail(error.errno);
+    throw error;
+  }
 };
 
-function hasSocket(env: HelperEnvironment, address: GuestAddress, key: Uint8Array): boolean {
-  const cell = mapArgument(env, address).find(key);
-  return cell !== 0n && env.memory.readUint(cell, 4) !== 0n;
-}
+const isPassed = (socket: GuestAddress, flags: bigint): bigint =>
+  (flags & ~INGRESS) === 0n && socket !== 0n ? SK_PASS : SK_DROP;
 
 /** To the socket at an index: passed on when there is one. */
-const redirectIndex: Helper = (env, [, map, index, flags]) => {
-  const key = new Uint8Array(4);
-  new DataView(key.buffer).setUint32(0, u32(index), true);
-  return (flags & ~INGRESS) === 0n && hasSocket(env, map, key) ? SK_PASS : SK_DROP;
-};
+const redirectIndex: Helper = (env, [, map, index, flags]) =>
+  isPassed(socketIn(env, map, littleEndian(BigInt(u32(index)), 4)), flags);
 
-const redirectKey: Helper = (env, [, map, key, flags]) => {
-  const bytes = env.memory.read(key, mapArgument(env, map).spec.keySize);
-  return (flags & ~INGRESS) === 0n && hasSocket(env, map, bytes) ? SK_PASS : SK_DROP;
+const redirectKey: Helper = (env, [, map, key, flags]) =>
+  isPassed(socketIn(env, map, env.memory.read(key, mapArgument(env, map).spec.keySize)), flags);
+
+/** One of the listening sockets in a map. */
+const select: Helper = (env, [, map, key, flags]) => {
+  if (flags !== 0n) return fail(Errno.EINVAL);
+  const socket = socketIn(env, map, env.memory.read(key, mapArgument(env, map).spec.keySize));
+  return socket === 0n ? fail(Errno.ENOENT) : 0n;
 };
 
 const setField =
@@ -61,6 +67,7 @@ const pull: Helper = (env, [context, start, end, flags]) => {
 export const socketMapHelpers: HelperTable = {
   bpf_sock_map_update: update,
   bpf_sock_hash_update: update,
+  sk_select_reuseport: select,
   bpf_sk_redirect_map: redirectIndex,
   bpf_msg_redirect_map: redirectIndex,
   bpf_sk_redirect_hash: redirectKey,

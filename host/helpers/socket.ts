@@ -122,7 +122,6 @@ export const socketHelpers: HelperTable = {
   bpf_xdp_fib_lookup: () => FIB_NOT_FORWARDED,
   bpf_skb_check_mtu: checkMtu(skbLength),
   bpf_xdp_check_mtu: checkMtu(xdpLength),
-  sk_select_reuseport: () => fail(Errno.ENOENT),
   bpf_sk_assign: () => 0n,
   bpf_sk_lookup_assign: () => 0n,
   bpf_sk_cgroup_id: () => 0n,
