@@ -1,7 +1,7 @@
-import { SLOT_DYNPTR, SLOT_INVALID } from '../../assembly/layout/verifier.js';
+import { LIVE_WRITTEN, SLOT_DYNPTR, SLOT_INVALID } from '../../assembly/layout/verifier.js';
 import type { HostAddress } from '../quantities.js';
 import type { Env } from './env.js';
-import { W_C, W_ID, W_REF } from './registers.js';
+import { W_C, W_ID, W_LIVE, W_REF } from './registers.js';
 import { RegType } from './reg-type.js';
 import { kindAddress, slotAddress } from './state.js';
 import { forEachPlace } from './stack.js';
@@ -34,7 +34,10 @@ export function destroyDynptr(env: Env, depth: number, slot: number): void {
 function clearSlots(env: Env, frame: HostAddress, first: number): void {
   for (const slot of [first, first - 1]) {
     for (let i = 0; i < 8; i++) env.mem.bytes[kindAddress(frame, slot, i)] = SLOT_INVALID;
-    env.regs.setNotInit(slotAddress(frame, slot));
+    const place = slotAddress(frame, slot);
+    env.regs.setNotInit(place);
+    // What the slot held before no longer matters to what follows.
+    env.regs.set(place, W_LIVE, env.regs.get(place, W_LIVE) | LIVE_WRITTEN);
   }
 }
 
