@@ -42,6 +42,8 @@ export class Code {
   }
 }
 
+const LONGEST_LINE = 64 * 1024;
+
 /** What one verification works on, shared by all its parts. */
 export class Env {
   readonly mem: VerifierMemory;
@@ -137,7 +139,7 @@ export class Env {
     this.count = program.count;
     this.aux = new InsnAux(program.count);
     this.explored = new Array<State[] | undefined>(program.count).fill(undefined);
-    this.log = new Log(options.logLevel ?? 0, options.logSize, program.log);
+    this.log = new Log(options.logLevel ?? 0, linesKept(options.logSize, this.legacy), program.log);
     this.capBpf = options.privileged ?? true;
     this.privileged = this.capBpf && (options.perfmon ?? true);
     this.jit = options.jit ?? true;
@@ -261,6 +263,12 @@ export class Env {
   newId(): number {
     return ++this.ids;
   }
+}
+
+/** Bytes of log to keep so that a buffer of some size can be cut out of it. */
+function linesKept(size: number | undefined, fromTheStart: boolean): number | undefined {
+  if (size === undefined) return undefined;
+  return fromTheStart ? Infinity : 2 * size + LONGEST_LINE;
 }
 
 const GPL_LICENSES = new Set([

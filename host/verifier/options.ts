@@ -7,7 +7,10 @@ export interface VerifyOptions {
   readonly core: Core;
   /** log_level of BPF_PROG_LOAD: bits 1 (result), 2 (each instruction), 4 (statistics); default 0. */
   readonly logLevel?: number;
-  /** Bytes of log text kept, the end of it; default 65536 x 16. */
+  /**
+   * Size of the log buffer in bytes, its NUL included: a log that does not fit refuses the program with ENOSPC, and its
+   * end (6.12) or beginning (6.1) is kept. Default: any size, and of long logs about the last MiB.
+   */
   readonly logSize?: number;
   /** Loaded with CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_SYS_ADMIN; default true. */
   readonly privileged?: boolean;

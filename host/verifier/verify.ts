@@ -1,5 +1,6 @@
 import type { ProgramSpec } from '../program/program-spec.js';
 import type { KernelView } from './kernel-view.js';
+import { cutLog } from './log-buffer.js';
 import { LOG_LEVEL1, type LogRecord } from './log.js';
 import type { VerifyOptions } from './options.js';
 import { prepare } from './prepass/prepare.js';
@@ -7,7 +8,7 @@ import { ProgType } from './prog-type.js';
 import { rewrite } from './rewrite/rewrite.js';
 import { simulate, statsText } from './simulate.js';
 import type { VerifiedProgram } from './verified-program.js';
-import { VerifierError } from './verifier-error.js';
+import { Errno, VerifierError } from './verifier-error.js';
 
 /**
  * Verifies a program as the kernel would at BPF_PROG_LOAD, and rewrites it into what its JIT compiles.
@@ -15,6 +16,25 @@ import { VerifierError } from './verifier-error.js';
  * @throws VerifierError when the kernel would refuse it: `errno`, the last line of its log as message, the log.
  */
 export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
+  const { logSize, logLevel = 0 } = options;
+  if (logSize === undefined || logLevel === 0) return verifyAndRewrite(spec, kernel, options);
+  const keepsEnd = kernel.profile.version === '6.12';
+  const refuseWhenFull = (log: readonly LogRecord[]): void => {
+    const cut = cutLog(log, logLevel, logSize, keepsEnd);
+    if (cut !== null) throw new VerifierError(Errno.ENOSPC, cut.at(-1)?.text ?? '', undefined, cut);
+  };
+  let verified: VerifiedProgram;
+  try {
+    verified = verifyAndRewrite(spec, kernel, options);
+  } catch (error) {
+    if (error instanceof VerifierError) refuseWhenFull(error.log);
+    throw error;
+  }
+  refuseWhenFull(verified.log);
+  return verified;
+}
+
+function verifyAndRewrite(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
   const privileged = options.privileged ?? true;
   const perfmon = privileged && (options.perfmon ?? true);
   const prepared = prepare(spec, kernel, { privileged, perfmon, jit: options.jit ?? true });

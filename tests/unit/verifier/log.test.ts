@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import type { Core } from '../../../host/core/core.js';
 import { type LogRecord, logText } from '../../../host/verifier/log.js';
-import { VerifierError } from '../../../host/verifier/verifier-error.js';
+import { Errno, VerifierError } from '../../../host/verifier/verifier-error.js';
 import { verify } from '../../../host/verifier/verify.js';
 import { loadCore } from '../../support/jit.js';
 import { type KernelName, loadCase, MAP, type VerifierCase } from '../../support/verifier-cases.js';
@@ -368,6 +368,34 @@ for (const [program, version, level, want] of logs) {
   test(`${version} at level ${level}: ${program === GLOBAL ? 'accepted' : 'refused'}`, () => {
     assert.deepEqual(logOf(program, version, level).split('\n').slice(0, -1), want);
   });
+}
+
+/** The log buffer has room for a whole log, or lacks a byte. */
+for (const [version, cut] of [
+  ['6.12', (text: string): string => text.slice(1)],
+  ['6.1', (text: string): string => text.slice(0, -1)],
+] as const) {
+  for (const program of [GLOBAL, BROKEN]) {
+    test(`${version}: ${program === GLOBAL ? 'an accepted' : 'a refused'} program whose log does not fit`, () => {
+      const { spec, kernel } = loadCase({ rule: '', ...program }, version);
+      const whole = logOf(program, version, 2);
+      const errno = (logSize: number): number => {
+        try {
+          verify(spec, kernel, { core, logLevel: 2, logSize });
+          return 0;
+        } catch (error) {
+          assert(error instanceof VerifierError);
+          if (error.errno === Errno.ENOSPC) {
+            // Lines end where the buffer does: the newline that a cut took off is printed again.
+            assert.equal(logText(error.log, 2).trimEnd(), cut(whole).trimEnd());
+          }
+          return error.errno;
+        }
+      };
+      assert.equal(errno(whole.length + 1), program === GLOBAL ? 0 : Errno.EACCES);
+      assert.equal(errno(whole.length), Errno.ENOSPC);
+    });
+  }
 }
 
 /** main asks for two and three, two asks for one. */
