@@ -32,8 +32,6 @@ export default {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },
-  // core.wasm is found beside the module that loads it, where Vite must leave it.
-  optimizeDeps: { exclude: ['faultline'] },
   server: { headers, fs: { allow: ['..'] } },
   preview: { headers },
 } satisfies UserConfig;

@@ -25,8 +25,8 @@ describe('the page', { skip: executablePath === undefined ? ADVICE : false, time
   before(async () => {
     [site, browser] = await Promise.all([
       Site.open(),
-      // A container has no user namespaces for Chromium's sandbox, and root may not have one.
-      chromium.launch({ executablePath, args: ['--no-sandbox'] }),
+      // A container has no user namespaces for Chromium's sandbox, root may not have one, and /dev/shm is small.
+      chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] }),
     ]);
     page = await browser.newPage();
     page.setDefaultTimeout(120_000);
@@ -236,6 +236,19 @@ describe('the page', { skip: executablePath === undefined ? ADVICE : false, time
         readFileSync(join(site.folder, 'node_modules/faultline/dist/host/core', name)),
       );
     }
+  });
+
+  it('works as it is under the development server of Vite', async () => {
+    const script = `
+      import { bootKernel } from 'faultline';
+      bootKernel().then(({ profile }) => profile.name, String).then((text) => (document.body.dataset.said = text));`;
+    const server = await site.serve(script);
+    const plain = await browser.newPage();
+    await plain.goto(server.url);
+    await plain.waitForSelector('[data-said]');
+    assert.equal(await plain.getAttribute('body', 'data-said'), 'linux-6.12');
+    await plain.close();
+    await server.close();
   });
 
   it('fetches the shipped BTF and the disassembler when they are needed', async () => {

@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build, type InlineConfig, preview } from 'vite';
+import { build, createServer, type InlineConfig, preview } from 'vite';
 import config from '../../web/vite.config.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -39,6 +39,22 @@ export class Site {
     return readdirSync(join(this.folder, 'site'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(this.folder.length + '/site/'.length));
+  }
+
+  /** Address of a page of one script that Vite serves as it is, and what stops serving it. */
+  async serve(script: string): Promise<{ url: string; close(): Promise<void> }> {
+    const folder = join(this.folder, 'plain');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'index.html'), '<body><script type="module" src="./main.js"></script></body>');
+    writeFileSync(join(folder, 'main.js'), script);
+    const server = await createServer({
+      root: folder,
+      configFile: false,
+      logLevel: 'error',
+      server: { port: 0, fs: { allow: [this.folder, root] } },
+    });
+    await server.listen();
+    return { url: server.resolvedUrls!.local[0], close: () => server.close() };
   }
 
   async close(): Promise<void> {

@@ -76,6 +76,38 @@ describe('the package, installed from its tarball', () => {
     });
   });
 
+  it('has types that need no types of Node, as bundlers resolve them', () => {
+    writeFileSync(
+      join(folder, 'use.ts'),
+      `import { bootKernel, explain, icedDisassembler, listProgram, runObject, symbolNames, VerifierError } from 'faultline';
+       import type { Engine, Explanation, Scene } from 'faultline';
+       const kernel = await bootKernel({ profile: 'linux-6.1' });
+       const object = kernel.loadObject(new Uint8Array());
+       const scene: Scene = { dangling: ['gone'] };
+       const engine: Engine = 'wasm';
+       export const programs: number = runObject(kernel, object, { scene, engine }).programs.length;
+       const disassemble = icedDisassembler(await import('iced-x86'));
+       const options = { disassemble, syntax: 'att', symbol: symbolNames(kernel) } as const;
+       export const passes: number[] = listProgram(object.program('x'), options).map(({ passes }) => passes);
+       export const why = (error: unknown): Explanation | null =>
+         error instanceof VerifierError ? explain(object.spec.programs[0], error) : null;`,
+    );
+    const options = {
+      noEmit: true,
+      strict: true,
+      target: 'es2022',
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      lib: ['es2022', 'dom'],
+      types: [],
+    };
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: options, files: ['use.ts'] }),
+    );
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder]);
+  });
+
   it('has its two commands', () => {
     assert.match(
       run('npx', ['--no-install', 'faultline', 'run', '--faults', '1', 'task_walk.bpf.o']),
