@@ -90,6 +90,7 @@ export type { ImagePlacement, ImageSource } from './jit/image-source.js';
 
 export type { VerifiedFunction, VerifiedProgram } from './verifier/verified-program.js';
 export { verify } from './verifier/verify.js';
+export type { VerifyOptions } from './verifier/options.js';
 export { VerifierError } from './verifier/verifier-error.js';
 export type { KernelView, LoadedMap } from './verifier/kernel-view.js';
 export { LOG_LEVEL1, LOG_LEVEL2, LOG_STATS, type LogRecord, logText } from './verifier/log.js';
@@ -108,6 +109,7 @@ export { KernelSymbols, type SymbolPlace } from './profiles/symbol-table.js';
 export { readObjectSpec, type ObjectOptions } from './program/object-spec.js';
 export {
   type AttachTarget,
+  type FdEntry,
   type FuncInfo,
   type LineInfo,
   MAP_FD_BASE,
