@@ -10,6 +10,7 @@ import { Log } from './log.js';
 import { mapFields } from './map-fields.js';
 import type { VerifyOptions } from './options.js';
 import type { Prepared } from './prepared.js';
+import { isGplCompatible } from './prepass/license.js';
 import { Registers, W_A } from './registers.js';
 import { Frames, State, regAddress } from './state.js';
 import { VerifierError } from './verifier-error.js';
@@ -269,18 +270,4 @@ export class Env {
 function linesKept(size: number | undefined, fromTheStart: boolean): number | undefined {
   if (size === undefined) return undefined;
   return fromTheStart ? Infinity : 2 * size + LONGEST_LINE;
-}
-
-const GPL_LICENSES = new Set([
-  'GPL',
-  'GPL v2',
-  'GPL and additional rights',
-  'Dual BSD/GPL',
-  'Dual MIT/GPL',
-  'Dual MPL/GPL',
-]);
-
-/** Whether a licence text lets the program call GPL-only functions. */
-export function isGplCompatible(license: string): boolean {
-  return GPL_LICENSES.has(license);
 }

@@ -1,3 +1,4 @@
+import { BPF_MAXINSNS } from '../../../assembly/isa.js';
 import { ProgType } from '../prog-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
 import type { Prepass } from './prepass.js';
@@ -26,35 +27,72 @@ const ATTACH: Record<number, readonly number[]> = {
   [P.SYSCALL]: [0],
   [P.EXT]: [0],
 };
+/** Attach types that came after Linux 6.1. */
+const NOT_61 = new Set([49, 50, 51, 52, 53]);
 /** Types for which 0 stands for their first attach type. */
 const DEFAULTED = new Set<number>([P.CGROUP_SOCK, P.SK_REUSEPORT]);
+/** Types that name what they attach to by a BTF id. */
+const BY_ID = new Set<number>([P.TRACING, P.LSM, P.STRUCT_OPS, P.EXT, P.RAW_TRACEPOINT]);
+const MAX_BTF_ID = 0xfffff;
+/** prog_flags: strict alignment, any alignment, two for tests, sleepable, fragments; then those of Linux 6.12. */
+const FLAGS_61 = 0x3f;
+const FLAGS = 0xff;
 const NAME = /^[A-Za-z0-9_.]*$/;
 const MAX_NAME = 15;
+const MAX_INSNS_UNPRIVILEGED = 4096;
+
+type Refuse = (errno: number, expected: string) => never;
 
 /** What BPF_PROG_LOAD refuses before its verifier starts, without a log. */
 export function checkLoad(pass: Prepass): void {
   const { spec } = pass;
   const refuse = (errno: number, what: string): never => {
-    throw new VerifierError(errno, what, undefined, []);
+    throw new VerifierError(errno, `program ${spec.name}: ${what}`, undefined, []);
   };
+  checkFlags(pass, refuse);
+  checkLength(pass, refuse);
+  checkRights(pass, refuse);
+  checkAttach(pass, refuse);
   const last = pass.isModern ? P.NETFILTER : P.SYSCALL;
-  if (!pass.privileged && !UNPRIVILEGED.has(spec.type)) {
-    refuse(Errno.EPERM, `program ${spec.name}: type ${spec.type} needs CAP_BPF`);
-  }
-  if (!pass.perfmon && TRACING.has(spec.type)) {
-    refuse(Errno.EPERM, `program ${spec.name}: type ${spec.type} needs CAP_PERFMON`);
-  }
-  const attach = ATTACH[spec.type];
-  const wanted = spec.expectedAttachType;
-  const isDefault = wanted === 0 && DEFAULTED.has(spec.type);
-  if (attach !== undefined && !isDefault && !attach.includes(wanted)) {
-    const text = `expected an attach type of ${attach.join(', ')}, found ${wanted}`;
-    refuse(Errno.EINVAL, `program ${spec.name}: ${text}`);
-  }
   if (spec.type <= P.UNSPEC || spec.type > last) {
-    refuse(Errno.EINVAL, `program ${spec.name}: expected a program type of 1 to ${last}, found ${spec.type}`);
+    refuse(Errno.EINVAL, `expected a program type of 1 to ${last}, found ${spec.type}`);
   }
   if (!NAME.test(spec.name.slice(0, MAX_NAME))) {
-    refuse(Errno.EINVAL, `program: expected a name of letters, digits, _ and ., found "${spec.name}"`);
+    refuse(Errno.EINVAL, `expected a name of letters, digits, _ and ., found "${spec.name}"`);
   }
+}
+
+function checkFlags({ spec, isModern }: Prepass, refuse: Refuse): void {
+  const known = isModern ? FLAGS : FLAGS_61;
+  if ((spec.flags & ~known) === 0) return;
+  refuse(
+    Errno.EINVAL,
+    `expected flags of 0x${known.toString(16)}, found 0x${(spec.flags >>> 0).toString(16)}`,
+  );
+}
+
+function checkLength({ count, privileged }: Prepass, refuse: Refuse): void {
+  const limit = privileged ? BPF_MAXINSNS : MAX_INSNS_UNPRIVILEGED;
+  if (count > 0 && count <= limit) return;
+  refuse(Errno.E2BIG, `expected 1 to ${limit} instructions, found ${count}`);
+}
+
+function checkRights({ spec, privileged, perfmon }: Prepass, refuse: Refuse): void {
+  if (!privileged && !UNPRIVILEGED.has(spec.type)) refuse(Errno.EPERM, `type ${spec.type} needs CAP_BPF`);
+  if (!perfmon && TRACING.has(spec.type)) refuse(Errno.EPERM, `type ${spec.type} needs CAP_PERFMON`);
+}
+
+function checkAttach({ spec, kernel, isModern }: Prepass, refuse: Refuse): void {
+  const { type, expectedAttachType: wanted } = spec;
+  const id = spec.attach?.btfId ?? 0;
+  if (id > MAX_BTF_ID || (id !== 0 && !BY_ID.has(type))) {
+    refuse(Errno.EINVAL, `expected no BTF id of what it attaches to, found ${id}`);
+  }
+  if (kernel.target !== undefined && type !== P.TRACING && type !== P.EXT) {
+    refuse(Errno.EINVAL, `type ${type} cannot attach to a program`);
+  }
+  const attach = ATTACH[type]?.filter((one) => isModern || !NOT_61.has(one));
+  const isDefault = wanted === 0 && DEFAULTED.has(type);
+  if (attach === undefined || isDefault || attach.includes(wanted)) return;
+  refuse(Errno.EINVAL, `expected an attach type of ${attach.join(', ')}, found ${wanted}`);
 }

@@ -1,4 +1,4 @@
-import { BPF_MAXINSNS, BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, INSN_SIZE } from '../../../assembly/isa.js';
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, INSN_SIZE } from '../../../assembly/isa.js';
 import { BtfKind } from '../../btf/types.js';
 import type { ProgramSpec } from '../../program/program-spec.js';
 import { contextTable } from '../ctx/table.js';
@@ -17,7 +17,6 @@ import { checkCoreRelos, withRawRecords } from './raw-records.js';
 import { packetChangers } from './packet-changers.js';
 import { checkLayout, collectSubprograms, type Traits } from './subprograms.js';
 
-const MAX_INSNS_UNPRIVILEGED = 4096;
 const LINKAGE_GLOBAL = 1;
 
 /**
@@ -33,14 +32,9 @@ export function prepare(
   const rights = { ...ALL_RIGHTS, ...allowed };
   const spec = withRawRecords(submitted);
   const count = spec.insns.length / INSN_SIZE;
-  const limit = rights.privileged ? BPF_MAXINSNS : MAX_INSNS_UNPRIVILEGED;
   if (!Number.isInteger(count)) {
     const text = `program ${spec.name}: expected whole instructions of 8 bytes, found ${spec.insns.length} bytes`;
     throw new VerifierError(Errno.EINVAL, text, undefined, []);
-  }
-  if (count === 0 || count > limit) {
-    const text = `program ${spec.name}: expected 1 to ${limit} instructions, found ${count}`;
-    throw new VerifierError(Errno.E2BIG, text, undefined, []);
   }
   const pass = new Prepass(spec, kernel, rights);
   checkLoad(pass);
