@@ -53,11 +53,14 @@ export function inRcuSection(env: Env): boolean {
   return env.state.rcuDepth > 0 || env.state.lock !== null || !env.sleepable;
 }
 
+/** Flags of what is loaded through a pointer of which nothing is known. */
+export const withoutTrust = (flags: number): number => flags & ~CLEARED;
+
 function loadedFlags(env: Env, reg: HostAddress, struct: string, field: string, flags: number): number {
   const type = env.regs.type(reg);
-  if (env.legacy) return (flags & ~CLEARED) | (type & TypeFlag.PTR_UNTRUSTED);
+  if (env.legacy) return withoutTrust(flags) | (type & TypeFlag.PTR_UNTRUSTED);
   if (hasFlag(type, TypeFlag.PTR_UNTRUSTED)) return TypeFlag.PTR_UNTRUSTED;
-  if (!isTrusted(env, reg) && !isRcuProtected(env, reg)) return flags & ~CLEARED;
+  if (!isTrusted(env, reg) && !isRcuProtected(env, reg)) return withoutTrust(flags);
   if (listed(SAFE_TRUSTED, struct, field)) return flags | TypeFlag.PTR_TRUSTED;
   if (listed(SAFE_TRUSTED_OR_NULL, struct, field)) {
     return flags | TypeFlag.PTR_TRUSTED | TypeFlag.MAYBE_NULL;
@@ -68,7 +71,7 @@ function loadedFlags(env: Env, reg: HostAddress, struct: string, field: string, 
     return flags | TypeFlag.MEM_RCU | TypeFlag.MAYBE_NULL;
   }
   if (hasFlag(flags, TypeFlag.MEM_USER | TypeFlag.MEM_PERCPU)) return flags;
-  return flags & ~CLEARED;
+  return withoutTrust(flags);
 }
 
 /** Load or store through a pointer to a kernel struct; the loaded value goes to register `dst`. */

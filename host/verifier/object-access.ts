@@ -1,11 +1,11 @@
 import { type Access } from './memory-region.js';
-import { setBtfPointer } from './btf-access.js';
+import { setBtfPointer, withoutTrust } from './btf-access.js';
 import { walkStruct } from './btf-walk.js';
 import { BtfKind } from '../btf/types.js';
 import type { Env } from './env.js';
 import { typeName } from './log-text.js';
 import { W_A } from './registers.js';
-import { RegType, TypeFlag } from './reg-type.js';
+import { RegType } from './reg-type.js';
 import { Errno } from './verifier-error.js';
 
 /** Load through a socket. */
@@ -66,7 +66,7 @@ export function accessMapPointer(env: Env, regno: number, access: Access): void 
   if ('message' in found) env.fail(found.errno, found.message);
   if (access.value < 0) return;
   const target = env.reg(access.value);
-  if (found.kind === 'pointer') setBtfPointer(env, target, 0, found.id, TypeFlag.PTR_UNTRUSTED);
+  if (found.kind === 'pointer') setBtfPointer(env, target, 0, found.id, withoutTrust(found.flags));
   else regs.setUnknown(target);
 }
 

@@ -187,6 +187,12 @@ const shown: readonly Shown[] = [
     state61: 'R6_w=ptr_task_struct(off=0,imm=0)',
   },
   {
+    name: 'pointer in the struct of a map',
+    program: { ...tc, maps: [{ type: MAP.ARRAY }], text: `r1 = map_fd 0\nr6 = *(u64 *)(r1 +0)${OUT}` },
+    state: 'R6_w=ptr_bpf_map_ops()',
+    state61: 'R6_w=ptr_bpf_map_ops(off=0,imm=0)',
+  },
+  {
     name: 'trusted pointer to a struct',
     program: { ...SWITCH, text: `r6 = *(u64 *)(r1 +16)${OUT}` },
     state: 'R6_w=trusted_ptr_task_struct()',
