@@ -6,6 +6,7 @@ const body = declarations.match(/declare namespace __AdaptedExports \{\n([\s\S]*
 if (!body) throw new Error('build/core.d.ts: no __AdaptedExports namespace; asc changed its bindings');
 const members = body[1]
   .replace(/export const memory: WebAssembly\.Memory;/, 'readonly memory: WebAssembly.Memory;')
+  .replace(/export const table: WebAssembly\.Table;/, 'readonly table: WebAssembly.Table;')
   .replace(/export const (\w+): \{\n[\s\S]*?get value\(\): (\w+)[\s\S]*?\};/g, 'readonly $1: { value: $2 };')
   .replace(/export function /g, '');
 writeFileSync(

@@ -7,6 +7,7 @@
 //                 +--------+----+-----+---------------------------+
 import { heapAlloc, heapFree } from '../heap';
 import { codeEpoch, pageOf } from '../mm/page-table';
+import { forgetRegions } from './regions';
 import { UOP } from './uop';
 
 export const BUCKETS: usize = memory.data(4096, 16);
@@ -30,6 +31,12 @@ let chunkCount: u32 = 0;
 let top: usize = 0;
 let limit: usize = 0;
 let epoch: u32 = 0;
+/** Counts how often everything decoded was dropped. */
+let codeGeneration: u32 = 0;
+
+export function cpuCodeGeneration(): u32 {
+  return codeGeneration;
+}
 
 /** Head of the hash chain of page records that `ip` falls in. */
 export function bucketOf(ip: u64): usize {
@@ -96,6 +103,8 @@ export function takeOp(): usize {
 export function refreshCode(): void {
   if (epoch === codeEpoch && chunkCount <= CHUNK_MAX) return;
   epoch = codeEpoch;
+  codeGeneration++;
+  forgetRegions();
   memory.fill(BUCKETS, 0, BUCKET_BYTES);
   while (records !== 0) {
     const next = <usize>load<u32>(records + RECORD_NEXT);

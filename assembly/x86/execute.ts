@@ -27,8 +27,9 @@ import { branchTarget, codeLookup } from './block';
 import { cold, COLD_DIVIDE, COLD_DONE } from './cold';
 import { condition, FLAGS_LOGIC, FLAGS_SUB, setFlags } from './flags';
 import { divide, quotient, remainder } from './muldiv';
+import { afterRegion, enterRegion } from './regions';
 import { resolve } from './resolve';
-import { park, REGS, setExitFault } from './state';
+import { getIp, park, REGS, setExitFault } from './state';
 import { badFetch, refuse, repair } from './trap';
 import { U_A, U_B, U_C, U_IMM, U_IP, U_LEN, U_OP, U_TARGET, UOP } from './uop';
 
@@ -1297,78 +1298,86 @@ export function execute(first: usize, budget: i32): u32 {
           next = <u32>(regA(u) & imm(u)) !== 0 ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
-        // mov64 + mov64
+        // enter
         case 152:
+          fuel = enterRegion(u, fuel - <i32>(u - start));
+          next = afterRegion();
+          if (next === 0) return park(getIp(), fuel, badFetch(getIp(), getIp()));
+          start = u;
+          break;
+
+        // mov64 + mov64
+        case 153:
           setA(u, regB(u));
           u += UOP;
           setA(u, regB(u));
           u += UOP;
           continue;
         // mov64 + movi
-        case 153:
+        case 154:
           setA(u, regB(u));
           u += UOP;
           setA(u, imm(u));
           u += UOP;
           continue;
         // mov64 + mov32
-        case 154:
+        case 155:
           setA(u, regB(u));
           u += UOP;
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
         // mov64 + add64r
-        case 155:
+        case 156:
           setA(u, regB(u));
           u += UOP;
           setA(u, regA(u) + regB(u));
           u += UOP;
           continue;
         // mov64 + add64i
-        case 156:
+        case 157:
           setA(u, regB(u));
           u += UOP;
           setA(u, regA(u) + imm(u));
           u += UOP;
           continue;
         // mov64 + sub64r
-        case 157:
+        case 158:
           setA(u, regB(u));
           u += UOP;
           setA(u, regA(u) - regB(u));
           u += UOP;
           continue;
         // mov64 + shl64i
-        case 158:
+        case 159:
           setA(u, regB(u));
           u += UOP;
           setA(u, regB(u) << imm(u));
           u += UOP;
           continue;
         // mov64 + shr64i
-        case 159:
+        case 160:
           setA(u, regB(u));
           u += UOP;
           setA(u, regB(u) >> imm(u));
           u += UOP;
           continue;
         // mov64 + and64i
-        case 160:
+        case 161:
           setA(u, regB(u));
           u += UOP;
           setA(u, regA(u) & imm(u));
           u += UOP;
           continue;
         // mov64 + jmp
-        case 161:
+        case 162:
           setA(u, regB(u));
           u += UOP;
           next = load<u32>(u, U_TARGET);
           u += UOP;
           break;
         // mov64 + load64
-        case 162:
+        case 163:
           setA(u, regB(u));
           u += UOP;
           {
@@ -1389,7 +1398,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // mov64 + store64
-        case 163:
+        case 164:
           setA(u, regB(u));
           u += UOP;
           {
@@ -1410,49 +1419,49 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // mov64 + cmpj64i_e
-        case 164:
+        case 165:
           setA(u, regB(u));
           u += UOP;
           next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // mov64 + cmpj64i_ne
-        case 165:
+        case 166:
           setA(u, regB(u));
           u += UOP;
           next = regA(u) !== imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // mov64 + cmpj64r_e
-        case 166:
+        case 167:
           setA(u, regB(u));
           u += UOP;
           next = regA(u) === regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // mov32 + movi
-        case 167:
+        case 168:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, imm(u));
           u += UOP;
           continue;
         // mov32 + mov64
-        case 168:
+        case 169:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, regB(u));
           u += UOP;
           continue;
         // mov32 + mov32
-        case 169:
+        case 170:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
         // mov32 + push
-        case 170:
+        case 171:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           {
@@ -1474,7 +1483,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // mov32 + pop
-        case 171:
+        case 172:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           {
@@ -1496,63 +1505,63 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // mov32 + shr32i
-        case 172:
+        case 173:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
           u += UOP;
           continue;
         // mov32 + and32i
-        case 173:
+        case 174:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, <u64>(<u32>(regA(u) & imm(u))));
           u += UOP;
           continue;
         // mov32 + add32r
-        case 174:
+        case 175:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, <u64>(<u32>(regA(u) + regB(u))));
           u += UOP;
           continue;
         // mov32 + imul32r
-        case 175:
+        case 176:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, <u64>(<u32>(regA(u) * regB(u))));
           u += UOP;
           continue;
         // mov32 + cmpj64i_e
-        case 176:
+        case 177:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // mov32 + shl64i
-        case 177:
+        case 178:
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           setA(u, regB(u) << imm(u));
           u += UOP;
           continue;
         // movi + mov64
-        case 178:
+        case 179:
           setA(u, imm(u));
           u += UOP;
           setA(u, regB(u));
           u += UOP;
           continue;
         // movi + movi
-        case 179:
+        case 180:
           setA(u, imm(u));
           u += UOP;
           setA(u, imm(u));
           u += UOP;
           continue;
         // movi + div32
-        case 180:
+        case 181:
           setA(u, imm(u));
           u += UOP;
           {
@@ -1568,7 +1577,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // movi + div64
-        case 181:
+        case 182:
           setA(u, imm(u));
           u += UOP;
           {
@@ -1590,35 +1599,35 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // movi + jmp
-        case 182:
+        case 183:
           setA(u, imm(u));
           u += UOP;
           next = load<u32>(u, U_TARGET);
           u += UOP;
           break;
         // movi + cmpj64r_a
-        case 183:
+        case 184:
           setA(u, imm(u));
           u += UOP;
           next = regA(u) > regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // movi + cmpj32i_ne
-        case 184:
+        case 185:
           setA(u, imm(u));
           u += UOP;
           next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // movi + cmpj32r_a
-        case 185:
+        case 186:
           setA(u, imm(u));
           u += UOP;
           next = <u32>regA(u) > <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // movi + store64
-        case 186:
+        case 187:
           setA(u, imm(u));
           u += UOP;
           {
@@ -1639,28 +1648,28 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // add64r + add64i
-        case 187:
+        case 188:
           setA(u, regA(u) + regB(u));
           u += UOP;
           setA(u, regA(u) + imm(u));
           u += UOP;
           continue;
         // add64r + mov64
-        case 188:
+        case 189:
           setA(u, regA(u) + regB(u));
           u += UOP;
           setA(u, regB(u));
           u += UOP;
           continue;
         // add64r + mov32
-        case 189:
+        case 190:
           setA(u, regA(u) + regB(u));
           u += UOP;
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
         // add64r + load8
-        case 190:
+        case 191:
           setA(u, regA(u) + regB(u));
           u += UOP;
           {
@@ -1681,7 +1690,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // add64r + load32
-        case 191:
+        case 192:
           setA(u, regA(u) + regB(u));
           u += UOP;
           {
@@ -1702,7 +1711,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // add64r + load64
-        case 192:
+        case 193:
           setA(u, regA(u) + regB(u));
           u += UOP;
           {
@@ -1723,7 +1732,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // add64r + store8
-        case 193:
+        case 194:
           setA(u, regA(u) + regB(u));
           u += UOP;
           {
@@ -1744,7 +1753,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // add64r + store32
-        case 194:
+        case 195:
           setA(u, regA(u) + regB(u));
           u += UOP;
           {
@@ -1765,7 +1774,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // add64r + store64
-        case 195:
+        case 196:
           setA(u, regA(u) + regB(u));
           u += UOP;
           {
@@ -1786,189 +1795,189 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // add64r + shr32i
-        case 196:
+        case 197:
           setA(u, regA(u) + regB(u));
           u += UOP;
           setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
           u += UOP;
           continue;
         // add64r + imul64i
-        case 197:
+        case 198:
           setA(u, regA(u) + regB(u));
           u += UOP;
           setA(u, regB(u) * imm(u));
           u += UOP;
           continue;
         // add64i + add64i
-        case 198:
+        case 199:
           setA(u, regA(u) + imm(u));
           u += UOP;
           setA(u, regA(u) + imm(u));
           u += UOP;
           continue;
         // add64i + mov64
-        case 199:
+        case 200:
           setA(u, regA(u) + imm(u));
           u += UOP;
           setA(u, regB(u));
           u += UOP;
           continue;
         // add64i + mov32
-        case 200:
+        case 201:
           setA(u, regA(u) + imm(u));
           u += UOP;
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
         // add64i + add64r
-        case 201:
+        case 202:
           setA(u, regA(u) + imm(u));
           u += UOP;
           setA(u, regA(u) + regB(u));
           u += UOP;
           continue;
         // add64i + sub64r
-        case 202:
+        case 203:
           setA(u, regA(u) + imm(u));
           u += UOP;
           setA(u, regA(u) - regB(u));
           u += UOP;
           continue;
         // add64i + cmpj64i_e
-        case 203:
+        case 204:
           setA(u, regA(u) + imm(u));
           u += UOP;
           next = regA(u) === imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // add64i + cmpj64i_ne
-        case 204:
+        case 205:
           setA(u, regA(u) + imm(u));
           u += UOP;
           next = regA(u) !== imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // add64i + cmpj64r_ne
-        case 205:
+        case 206:
           setA(u, regA(u) + imm(u));
           u += UOP;
           next = regA(u) !== regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // add32i + cmpj32i_e
-        case 206:
+        case 207:
           setA(u, <u64>(<u32>(regA(u) + imm(u))));
           u += UOP;
           next = <u32>regA(u) === <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // add32i + cmpj32i_ne
-        case 207:
+        case 208:
           setA(u, <u64>(<u32>(regA(u) + imm(u))));
           u += UOP;
           next = <u32>regA(u) !== <u32>imm(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // add32i + mov32
-        case 208:
+        case 209:
           setA(u, <u64>(<u32>(regA(u) + imm(u))));
           u += UOP;
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
         // add32r + mov32
-        case 209:
+        case 210:
           setA(u, <u64>(<u32>(regA(u) + regB(u))));
           u += UOP;
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
         // add32i + cmpj32r_b
-        case 210:
+        case 211:
           setA(u, <u64>(<u32>(regA(u) + imm(u))));
           u += UOP;
           next = <u32>regA(u) < <u32>regB(u) ? <usize>load<u32>(u, JUMP_TARGET) : u + 2 * UOP;
           u += 2 * UOP;
           break;
         // sub64r + movi
-        case 211:
+        case 212:
           setA(u, regA(u) - regB(u));
           u += UOP;
           setA(u, imm(u));
           u += UOP;
           continue;
         // imul64r + add64i
-        case 212:
+        case 213:
           setA(u, regA(u) * regB(u));
           u += UOP;
           setA(u, regA(u) + imm(u));
           u += UOP;
           continue;
         // imul64r + add64r
-        case 213:
+        case 214:
           setA(u, regA(u) * regB(u));
           u += UOP;
           setA(u, regA(u) + regB(u));
           u += UOP;
           continue;
         // imul64i + add32i
-        case 214:
+        case 215:
           setA(u, regB(u) * imm(u));
           u += UOP;
           setA(u, <u64>(<u32>(regA(u) + imm(u))));
           u += UOP;
           continue;
         // imul32r + movi
-        case 215:
+        case 216:
           setA(u, <u64>(<u32>(regA(u) * regB(u))));
           u += UOP;
           setA(u, imm(u));
           u += UOP;
           continue;
         // and64i + shl64i
-        case 216:
+        case 217:
           setA(u, regA(u) & imm(u));
           u += UOP;
           setA(u, regB(u) << imm(u));
           u += UOP;
           continue;
         // and64i + xor64r
-        case 217:
+        case 218:
           setA(u, regA(u) & imm(u));
           u += UOP;
           setA(u, regA(u) ^ regB(u));
           u += UOP;
           continue;
         // shl64i + mov64
-        case 218:
+        case 219:
           setA(u, regB(u) << imm(u));
           u += UOP;
           setA(u, regB(u));
           u += UOP;
           continue;
         // shl64i + add64r
-        case 219:
+        case 220:
           setA(u, regB(u) << imm(u));
           u += UOP;
           setA(u, regA(u) + regB(u));
           u += UOP;
           continue;
         // shl64i + shr64i
-        case 220:
+        case 221:
           setA(u, regB(u) << imm(u));
           u += UOP;
           setA(u, regB(u) >> imm(u));
           u += UOP;
           continue;
         // shl64i + sar64i
-        case 221:
+        case 222:
           setA(u, regB(u) << imm(u));
           u += UOP;
           setA(u, <u64>((<i64>regB(u)) >> (<i64>imm(u))));
           u += UOP;
           continue;
         // shr32i + store32
-        case 222:
+        case 223:
           setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
           u += UOP;
           {
@@ -1989,7 +1998,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // shr32i + load32
-        case 223:
+        case 224:
           setA(u, <u64>((<u32>regB(u)) >> (<u32>imm(u))));
           u += UOP;
           {
@@ -2010,35 +2019,35 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // xor32r + and64i
-        case 224:
+        case 225:
           setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
           u += UOP;
           setA(u, regA(u) & imm(u));
           u += UOP;
           continue;
         // xor32r + mov32
-        case 225:
+        case 226:
           setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
           u += UOP;
           setA(u, <u64>(<u32>regB(u)));
           u += UOP;
           continue;
         // xor32r + and32i
-        case 226:
+        case 227:
           setA(u, <u64>(<u32>(regA(u) ^ regB(u))));
           u += UOP;
           setA(u, <u64>(<u32>(regA(u) & imm(u))));
           u += UOP;
           continue;
         // and32i + add64r
-        case 227:
+        case 228:
           setA(u, <u64>(<u32>(regA(u) & imm(u))));
           u += UOP;
           setA(u, regA(u) + regB(u));
           u += UOP;
           continue;
         // load8 + xor64r
-        case 228:
+        case 229:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2059,7 +2068,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // load8 + xor32r
-        case 229:
+        case 230:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2080,7 +2089,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // load8 + cmpj32i_e
-        case 230:
+        case 231:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2101,7 +2110,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load8 + cmpj32i_ne
-        case 231:
+        case 232:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2122,7 +2131,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load16 + cmpj32i_e
-        case 232:
+        case 233:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2143,7 +2152,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load16 + cmpj32i_ne
-        case 233:
+        case 234:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2164,7 +2173,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load32 + xor32r
-        case 234:
+        case 235:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2185,7 +2194,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // load32 + mov32
-        case 235:
+        case 236:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2206,7 +2215,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // load32 + cmpj32r_be
-        case 236:
+        case 237:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2227,7 +2236,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load32 + cmpj32i_e
-        case 237:
+        case 238:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2248,7 +2257,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load32 + cmpj32i_ne
-        case 238:
+        case 239:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2269,7 +2278,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load64 + imul64r
-        case 239:
+        case 240:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2290,7 +2299,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // load64 + load64
-        case 240:
+        case 241:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2325,7 +2334,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // load64 + mov64
-        case 241:
+        case 242:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2346,7 +2355,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // load64 + cmpj64i_e
-        case 242:
+        case 243:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2367,7 +2376,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load64 + cmpj64i_ne
-        case 243:
+        case 244:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2388,7 +2397,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += 2 * UOP;
           break;
         // load64 + add64r
-        case 244:
+        case 245:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2409,7 +2418,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // push + push
-        case 245:
+        case 246:
           {
             const va = load<u64>(REGS, CPU_SP) - 8;
             const entry = tlbOffset(va);
@@ -2446,7 +2455,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // push + mov64
-        case 246:
+        case 247:
           {
             const va = load<u64>(REGS, CPU_SP) - 8;
             const entry = tlbOffset(va);
@@ -2468,7 +2477,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // pop + pop
-        case 247:
+        case 248:
           {
             const va = load<u64>(REGS, CPU_SP);
             const entry = tlbOffset(va);
@@ -2505,7 +2514,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // pop + movi
-        case 248:
+        case 249:
           {
             const va = load<u64>(REGS, CPU_SP);
             const entry = tlbOffset(va);
@@ -2527,7 +2536,7 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // pop + leave
-        case 249:
+        case 250:
           {
             const va = load<u64>(REGS, CPU_SP);
             const entry = tlbOffset(va);
@@ -2564,7 +2573,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // leave + ret
-        case 250:
+        case 251:
           {
             const va = load<u64>(REGS, CPU_BP);
             const entry = tlbOffset(va);
@@ -2606,7 +2615,7 @@ export function execute(first: usize, budget: i32): u32 {
             break;
           }
         // store64 + store64
-        case 251:
+        case 252:
           {
             const va = regB(u) + displacement(u);
             const entry = tlbOffset(va);
@@ -2641,7 +2650,7 @@ export function execute(first: usize, budget: i32): u32 {
             continue;
           }
         // div32 + mov32
-        case 252:
+        case 253:
           {
             const y = <u64>(<u32>regB(u));
             const x = (<u64>load<u32>(REGS, CPU_AX)) | ((<u64>load<u32>(REGS, CPU_DX)) << 32);
@@ -2657,13 +2666,13 @@ export function execute(first: usize, budget: i32): u32 {
           u += UOP;
           continue;
         // nop + nop
-        case 253:
+        case 254:
           u += UOP;
 
           u += UOP;
           continue;
         // nop + push
-        case 254:
+        case 255:
           u += UOP;
           {
             const va = load<u64>(REGS, CPU_SP) - 8;

@@ -102,8 +102,15 @@ export const OP_CALLR: u32 = 103;
 export const OP_CMPJ: u32 = 104;
 /** test and je / jne for each of 64R 64I 32R 32I. */
 export const OP_TESTJ: u32 = 144;
+/** Runs the region of translated code that begins here (regions.ts). */
+export const OP_ENTER: u32 = 152;
 
-// From 152 on: two neighbouring records at once (pairs.ts). scripts/cpu-loop/ops.js has a handler for every number and
+/** A compare and the jump behind it in one. */
+export function isFused(op: u32): bool {
+  return op >= OP_CMPJ && op < OP_ENTER;
+}
+
+// From 153 on: two neighbouring records at once (pairs.ts). scripts/cpu-loop/ops.js has a handler for every number and
 // checks them against this file.
 
 // Cold operations (form bits 0-5).

@@ -20,7 +20,7 @@ import {
   RUN_MAX,
 } from '../../assembly/layout/cpu.js';
 import { LimitError } from '../errors.js';
-import type { GuestAddress } from '../quantities.js';
+import type { GuestAddress, HostAddress } from '../quantities.js';
 import type { Core } from './core.js';
 
 /** Why the CPU stopped. */
@@ -32,6 +32,14 @@ export interface CpuFault {
   readonly vector: number;
   readonly address: GuestAddress;
   readonly errorCode: number;
+}
+
+/** Linear addresses of what translated code works on. */
+export interface CpuPlaces {
+  readonly state: HostAddress;
+  readonly handBack: HostAddress;
+  readonly tlbRead: HostAddress;
+  readonly tlbWrite: HostAddress;
 }
 
 /** Offsets of the registers that carry R1 to R5. */
@@ -47,6 +55,9 @@ export class Cpu {
   #steps = 0;
   /** Addresses of breakpoints in the core's memory; 0 = none. */
   #breakpoints = 0;
+  /** Functions of regions in the core's table, and places in it that are free. */
+  #regions: number[] = [];
+  readonly #free: number[] = [];
 
   constructor(core: Core) {
     this.#core = core;
@@ -178,6 +189,62 @@ export class Cpu {
     this.#breakpoints =
       count === 0 ? 0 : this.#core.allocBytes(new Uint8Array(BigUint64Array.from(breakpoints ?? []).buffer));
     this.#core.exports.cpuWatch(breakpoints !== null, this.#breakpoints, count);
+  }
+
+  /** Linear addresses that translated code needs. */
+  get places(): CpuPlaces {
+    const { exports } = this.#core;
+    return {
+      state: this.#state,
+      handBack: exports.cpuHandBack() >>> 0,
+      tlbRead: exports.cpuTlbRead() >>> 0,
+      tlbWrite: exports.cpuTlbWrite() >>> 0,
+    };
+  }
+
+  /** Changes when everything decoded was dropped, regions included. */
+  get generation(): number {
+    return this.#core.exports.cpuCodeGeneration() >>> 0;
+  }
+
+  /** Record of the instruction at `ip`; 0 when it cannot be fetched. */
+  microOpAt(ip: GuestAddress): HostAddress {
+    return this.#core.exports.cpuLookup(ip) >>> 0;
+  }
+
+  /** The operation of a record alone, whatever it does together with the next one. */
+  singleOp(microOp: HostAddress): number {
+    return this.#core.exports.cpuSingleOp(microOp);
+  }
+
+  get view(): DataView {
+    return this.#core.view;
+  }
+
+  /** What a translated region imports. */
+  get regionImports(): WebAssembly.ModuleImports {
+    return { memory: this.#core.memory, cold: this.#core.exports.cpuCold };
+  }
+
+  /** Lets code at a record run a translated region; false when there is no room for it. */
+  setRegion(microOp: HostAddress, run: WebAssembly.ExportValue): boolean {
+    const { exports } = this.#core;
+    const { table } = exports;
+    const index = this.#free.pop() ?? table.grow(1);
+    if (!exports.cpuSetRegion(microOp, index)) {
+      this.#free.push(index);
+      return false;
+    }
+    table.set(index, run);
+    this.#regions.push(index);
+    return true;
+  }
+
+  /** Gives up the functions of regions that were dropped. */
+  freeRegions(): void {
+    for (const index of this.#regions) this.#core.exports.table.set(index, null);
+    this.#free.push(...this.#regions);
+    this.#regions = [];
   }
 
   /** Registers the probe guards' xor instructions of an image. Errors: LIMIT_MEMORY. */

@@ -15,6 +15,7 @@ import {
   type RawOops,
 } from './engine.js';
 import { faultsSince, oopsOf } from './x86-faults.js';
+import { X86Regions } from './x86-regions.js';
 
 export interface X86Options {
   /** Bytes of kernel stack, rounded up to pages; an unmapped page lies below and above it. */
@@ -40,8 +41,6 @@ export interface X86RunOptions {
   readonly stackTop?: GuestAddress;
 }
 
-/** Instructions per entry into the core: returning lets the JS engine switch to optimised code. */
-const SLICE = 500_000;
 const DEFAULT_STACK = 16384;
 const DEFAULT_STEPS = 10_000_000_000n;
 
@@ -84,6 +83,7 @@ class Paused implements PausedRun {
 /** Runs JIT images on the emulated x86-64 CPU, faults delivered and repaired through the exception tables. */
 export class X86Engine {
   readonly #cpu: Cpu;
+  readonly #regions: X86Regions;
   readonly #memory: GuestMemory;
   readonly #log: FaultLog;
   readonly #stackTop: GuestAddress;
@@ -98,6 +98,7 @@ export class X86Engine {
 
   constructor(core: Core, memory: GuestMemory, options: X86Options = {}) {
     this.#cpu = new Cpu(core);
+    this.#regions = new X86Regions(this.#cpu);
     this.#memory = memory;
     this.#cpu.setSmap(options.smap ?? false);
     this.#log = new FaultLog(core);
@@ -295,7 +296,7 @@ export class X86Engine {
   /** Runs until the innermost function that the host entered returns. */
   #drive(running: Running): bigint {
     for (;;) {
-      const r0 = this.#goOn(running, this.#isAtBreakpoint() ? 1 : SLICE);
+      const r0 = this.#goOn(running, this.#isAtBreakpoint() ? 1 : this.#regions.slice);
       if (r0 !== null) return r0;
     }
   }
@@ -317,6 +318,7 @@ export class X86Engine {
       );
     const stop = cpu.run(left < limit ? left : limit);
     running.steps += cpu.steps;
+    if (this.#watching === null) this.#regions.ran(cpu.steps, stop === 'slice');
     if (stop === 'fault') {
       const { vector, errorCode } = cpu.fault;
       if (vector === VECTOR_REPAIRED) return this.#repaired(running, errorCode);

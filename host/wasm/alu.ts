@@ -20,6 +20,7 @@ import {
 import type { CodeWriter } from './code-writer.js';
 import type { Insn } from './insn.js';
 import * as W from './opcodes.js';
+import { swapBytes } from './swap.js';
 
 /** What ALU code needs of the function around it. */
 export interface AluContext {
@@ -182,15 +183,7 @@ function swap(context: AluContext, insn: Insn, wide: boolean): boolean {
   }
   if (imm !== 16 && imm !== 32 && imm !== 64) return false;
   context.push(dst);
-  out.simd(W.I64X2_SPLAT);
-  out.simd(W.V128_CONST);
-  for (let at = 0; at < 16; at++) out.u8(at < imm / 8 ? imm / 8 - 1 - at : OUT_OF_RANGE);
-  out.simd(W.I8X16_SWIZZLE);
-  out.simd(W.I64X2_EXTRACT_LANE);
-  out.u8(0);
+  swapBytes(out, imm / 8);
   context.pop(dst);
   return true;
 }
-
-/** A swizzle gives 0 for it. */
-const OUT_OF_RANGE = 0x80;

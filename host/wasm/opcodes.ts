@@ -34,6 +34,7 @@ export const I64_LOAD32_S = 0x34;
 export const I64_LOAD32_U = 0x35;
 export const I32_STORE = 0x36;
 export const I64_STORE = 0x37;
+export const I32_STORE8 = 0x3a;
 export const I64_STORE8 = 0x3c;
 export const I64_STORE16 = 0x3d;
 export const I64_STORE32 = 0x3e;

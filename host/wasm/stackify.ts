@@ -8,7 +8,7 @@ export interface NodeCode {
   /** Everything but the jump at the end. */
   body(node: FlowNode, index: number): void;
   /** Puts whether the jump is taken on the stack. */
-  condition(node: FlowNode): void;
+  condition(node: FlowNode, index: number): void;
   /** Whether an edge does something on the way. */
   isBusy(from: number, edge: Edge): boolean;
   along(from: number, edge: Edge): void;
@@ -102,7 +102,7 @@ export function stackify(
     if (edges.length === 1) tasks.push({ kind: 'edge', from: index, edge: edges[0] });
     if (edges.length !== 2) return;
     const [taken, other] = edges;
-    code.condition(node);
+    code.condition(node, index);
     if (isJump(index, taken.to) && !code.isBusy(index, taken)) {
       out.u8(BR_IF);
       out.u32(depthOf(index, taken.to));

@@ -291,6 +291,17 @@ const tests = FORMS.flatMap(([width, form, y]) =>
   }),
 );
 
+const regions = [
+  last(
+    'enter',
+    `fuel = enterRegion(u, fuel - <i32>(u - start));
+next = afterRegion();
+if (next === 0) return park(getIp(), fuel, badFetch(getIp(), getIp()));
+start = u;
+break;`,
+  ),
+];
+
 export const OPS = [
   ...moves,
   ...alu,
@@ -305,6 +316,7 @@ export const OPS = [
   ...transfers,
   ...compares,
   ...tests,
+  ...regions,
 ];
 
 /**

@@ -1,5 +1,5 @@
 // Writes the CPU loop and the table of pairs from ops.js:
-//   node scripts/cpu-loop/write.js            rewrites assembly/x86/execute.ts and assembly/x86/pairs.ts
+//   node scripts/cpu-loop/write.js     rewrites assembly/x86/execute.ts, assembly/x86/pairs.ts, assembly/layout/uop.ts
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
@@ -32,8 +32,9 @@ import { branchTarget, codeLookup } from './block';
 import { cold, COLD_DIVIDE, COLD_DONE } from './cold';
 import { condition, FLAGS_LOGIC, FLAGS_SUB, setFlags } from './flags';
 import { divide, quotient, remainder } from './muldiv';
+import { afterRegion, enterRegion } from './regions';
 import { resolve } from './resolve';
-import { park, REGS, setExitFault } from './state';
+import { getIp, park, REGS, setExitFault } from './state';
 import { badFetch, refuse, repair } from './trap';
 import { U_A, U_B, U_C, U_IMM, U_IP, U_LEN, U_OP, U_TARGET, UOP } from './uop';
 
@@ -91,6 +92,15 @@ const COUNT: i32 = ${rows.length};
 const keys: usize = memory.data<u16>([${rows.map(([key]) => key).join(', ')}]);
 const ops: usize = memory.data<u8>([${rows.map(([, number]) => number).join(', ')}]);
 
+const FIRST_PAIR: u32 = ${OPS.length};
+/** First operation of each pair. */
+const firsts: usize = memory.data<u8>([${PAIRS.map(([first]) => op(first)).join(', ')}]);
+
+/** The first operation of a pair; any other operation itself. */
+export function pairFirst(pair: u32): u32 {
+  return pair < FIRST_PAIR ? pair : <u32>load<u8>(firsts + <usize>(pair - FIRST_PAIR));
+}
+
 /** Operation that runs two neighbouring records, or 0. */
 export function pairOf(first: u32, second: u32): u32 {
   const key = (first << 8) | second;
@@ -135,12 +145,22 @@ function checkNumbers() {
     throw new Error(`cpu loop: ${OPS.length + PAIRS.length} operations, a byte holds ${OP_LIMIT}`);
 }
 
+/** Micro-ops as the host reads them: the same without the types of AssemblyScript. */
+function layout() {
+  const uop = readFileSync(new URL('uop.ts', folder), 'utf8');
+  const constants = [...uop.matchAll(/^export const (\w+)(?:: u32)? = (.+);$/gm)];
+  return `// Written by scripts/cpu-loop/write.js from x86/uop.ts, where the record is drawn.
+${constants.map(([, name, value]) => `export const ${name} = ${value};`).join('\n')}
+`;
+}
+
 /** File name and text of everything that is written. */
 export async function generated() {
   checkNumbers();
   const files = [
     ['execute.ts', loop()],
     ['pairs.ts', pairTable()],
+    ['../layout/uop.ts', layout()],
   ];
   return Promise.all(
     files.map(async ([name, text]) => {

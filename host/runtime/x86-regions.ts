@@ -1,0 +1,60 @@
+import type { Cpu } from '../core/cpu.js';
+import type { GuestAddress } from '../quantities.js';
+import { readMicroOp } from '../wasm/x86/micro-op.js';
+import { regionModule } from '../wasm/x86/region-module.js';
+import { regionAt } from '../wasm/x86/region.js';
+
+/** Instructions between two looks at what runs: at first, and when nothing new was found for a while. */
+const SHORTEST = 100_000;
+const LONGEST = 500_000;
+/** Instructions of the shortest run of the core: below it, it steps one by one. */
+const LEAST_SLICE = 4096;
+/** Places that get a region, at most, before code changes. */
+const MOST = 64;
+
+/** Finds the loops that x86 code spends its time in and lets them run as WebAssembly. */
+export class X86Regions {
+  /** Places that were looked at. */
+  readonly #known = new Set<GuestAddress>();
+  #generation = 0;
+  #interval = SHORTEST;
+  /** Instructions until the next look. */
+  #left = SHORTEST;
+
+  constructor(private readonly cpu: Cpu) {}
+
+  /**
+   * Instructions to run before the CPU comes back. It has to in any case: the JS engine switches to optimised code
+   * only then.
+   */
+  get slice(): number {
+    return Math.max(this.#left, LEAST_SLICE);
+  }
+
+  /** So many instructions ran; `isSlice`: in the middle of code. */
+  ran(steps: number, isSlice: boolean): void {
+    this.#left -= steps;
+    if (!isSlice || this.#left > 0) return;
+    this.#interval = this.#sample(this.cpu.ip) ? SHORTEST : Math.min(2 * this.#interval, LONGEST);
+    this.#left = this.#interval;
+  }
+
+  /** The CPU is at an instruction when its slice ends: it gets a region when it lies in a loop. True when it got one. */
+  #sample(ip: GuestAddress): boolean {
+    const { cpu } = this;
+    if (cpu.generation !== this.#generation) {
+      this.#generation = cpu.generation;
+      this.#known.clear();
+      cpu.freeRegions();
+    }
+    if (this.#known.has(ip) || this.#known.size >= MOST) return false;
+    this.#known.add(ip);
+    const at = cpu.microOpAt(ip);
+    if (at === 0) return false;
+    const region = regionAt(at, (record) => readMicroOp(cpu.view, record, cpu.singleOp(record)));
+    if (!region) return false;
+    const module = new WebAssembly.Module(regionModule(region, cpu.places) as BufferSource);
+    const { exports } = new WebAssembly.Instance(module, { env: cpu.regionImports });
+    return cpu.setRegion(at, exports.run);
+  }
+}
