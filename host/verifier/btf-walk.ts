@@ -51,6 +51,9 @@ function tagFlags(btf: Btf, pointer: TypeId): number {
   return tag.name === 'rcu' ? TypeFlag.MEM_RCU : 0;
 }
 
+/** As BTF tools print it: types and members may have no name. */
+const shownName = ({ name }: { readonly name: string }): string => (name === '' ? '(anon)' : name);
+
 interface Inside {
   readonly struct: TypeId;
   readonly offset: number;
@@ -65,7 +68,7 @@ function flexible(
 ): Inside | WalkResult | WalkFailure {
   const beyond = {
     errno: Errno.EACCES,
-    message: `access beyond struct ${struct.name} at off ${offset} size ${size}`,
+    message: `access beyond struct ${shownName(struct)} at off ${offset} size ${size}`,
   };
   const last = struct.members.at(-1);
   if (last === undefined) return beyond;
@@ -117,7 +120,7 @@ export function walkStruct(
   for (;;) {
     const struct = btf.type(btf.skipModifiers(at.struct));
     if (struct.kind !== BtfKind.STRUCT && struct.kind !== BtfKind.UNION) {
-      return { errno: Errno.EINVAL, message: `Type '${struct.name}' is not a struct` };
+      return { errno: Errno.EINVAL, message: `Type '${shownName(struct)}' is not a struct` };
     }
     if (!rules.legacy && struct.kind === BtfKind.UNION && struct.members.length !== 1) {
       flags |= TypeFlag.PTR_UNTRUSTED;
@@ -182,7 +185,7 @@ function findMember(
       if (offset !== place || size !== POINTER_SIZE) {
         return {
           errno: Errno.EACCES,
-          message: `cannot access ptr member ${member.name} with moff ${place} in struct ${struct.name} with off ${offset} size ${size}`,
+          message: `cannot access ptr member ${shownName(member)} with moff ${place} in struct ${shownName(struct)} with off ${offset} size ${size}`,
         };
       }
       const pointee = btf.skipModifiers(type.type);
@@ -194,10 +197,10 @@ function findMember(
     if (offset + size > end && (rules.legacy || !untrusted)) {
       return {
         errno: Errno.EACCES,
-        message: `access beyond the end of member ${member.name} (mend:${end}) in struct ${struct.name} with off ${offset} size ${size}`,
+        message: `access beyond the end of member ${shownName(member)} (mend:${end}) in struct ${shownName(struct)} with off ${offset} size ${size}`,
       };
     }
     return { kind: 'scalar', id: 0, flags: 0, field: member.name };
   }
-  return { errno: Errno.EINVAL, message: `struct ${struct.name} doesn't have field at offset ${offset}` };
+  return { errno: Errno.EINVAL, message: `struct ${shownName(struct)} doesn't have field at offset ${offset}` };
 }

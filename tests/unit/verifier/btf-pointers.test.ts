@@ -77,6 +77,13 @@ const walks: readonly VerifierCase[] = [
     want: eacces(`access beyond struct task_struct at off ${sizeOf('task_struct')} size 8`),
   },
   {
+    rule: 'access beyond struct %s at off %u size %u',
+    name: 'without a name',
+    ...SWITCH,
+    text: next(`r2 = *(u64 *)(r1 +${MM})\nr3 = *(u64 *)(r2 +0)`),
+    want: eacces('access beyond struct (anon) at off 0 size 8'),
+  },
+  {
     rule: 'access beyond the end of member %s (mend:%u) in struct %s with off %u size %u',
     ...SWITCH,
     text: next(`r2 = *(u64 *)(r1 +${COMM + 12})`),
