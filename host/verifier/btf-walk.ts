@@ -202,5 +202,8 @@ function findMember(
     }
     return { kind: 'scalar', id: 0, flags: 0, field: member.name };
   }
-  return { errno: Errno.EINVAL, message: `struct ${shownName(struct)} doesn't have field at offset ${offset}` };
+  return {
+    errno: Errno.EINVAL,
+    message: `struct ${shownName(struct)} doesn't have field at offset ${offset}`,
+  };
 }
