@@ -5,6 +5,7 @@ import type { ProgramSpec } from '../../host/program/program-spec.js';
 import type { Kernel } from '../../host/runtime/kernel.js';
 import type { LoadedProgram } from '../../host/runtime/loaded-program.js';
 import type { RunResult } from '../../host/runtime/run-result.js';
+import { Snapshot } from '../../host/runtime/snapshot.js';
 import { testRunContext } from '../../host/runtime/test-run.js';
 import type { LoadedMap } from '../../host/verifier/kernel-view.js';
 import { LOG_LEVEL1, LOG_LEVEL2, logText } from '../../host/verifier/log.js';
@@ -53,9 +54,10 @@ class Session {
           ? []
           : [options.engine];
     if (engines.length === 0 || !this.record.run) return load.output;
+    const before = engines.length > 1 ? new Snapshot(this.kernel.memory, this.#maps) : null;
     const runs: Output = {};
     for (const [at, engine] of engines.entries()) {
-      if (at > 0) this.#resetMaps();
+      if (at > 0) before?.restore();
       runs[engine] = this.#run(load.program, engine, options);
     }
     const difference = engines.length > 1 ? differing(runs as Record<RunEngine, Output>) : null;
@@ -82,19 +84,6 @@ class Session {
       const program = this.kernel.load(returning(this.record.spec, result), []);
       this.#programs.push(program);
       map.update(slot, program);
-    });
-  }
-
-  /** Back to what the maps held before a run; programs in slots stay. */
-  #resetMaps(): void {
-    this.#maps.forEach((map, index) => {
-      const wanted = this.record.maps[index];
-      if (wanted.programs || wanted.inner !== null) return;
-      for (const [key] of [...map.entries()]) {
-        if (wanted.spec.type === MapType.ARRAY) map.update(key, new Uint8Array(wanted.spec.valueSize));
-        else map.delete(key);
-      }
-      this.#fill(map, wanted);
     });
   }
 

@@ -5,6 +5,8 @@ import { Errno } from './errno.js';
 
 const PAGE = 4096;
 const PAGE_BITS = 12n;
+/** Unmapped on both sides: as far as the offset of an instruction reaches. */
+const GUARD = 0x8000;
 const RIGHTS_RW = 3;
 const LOW_32 = 0xffffffffn;
 /** Where user space maps an arena that does not say where it wants to be. */
@@ -23,8 +25,10 @@ export class ArenaMap extends BpfMap {
   constructor(env: MapEnvironment, spec: MapSpec) {
     super(env, spec, (map) => map.allocate(env.layout.mapSize + 256, 64));
     const user = spec.extra === 0n ? DEFAULT_USER_BASE : spec.extra;
-    this.#base = this.allocate(spec.maxEntries * PAGE, PAGE, 'vmalloc');
-    env.memory.unmap(this.#base, spec.maxEntries * PAGE);
+    const size = spec.maxEntries * PAGE + 2 * GUARD;
+    const start = this.allocate(size, PAGE, 'arena');
+    env.memory.unmap(start, size);
+    this.#base = start + BigInt(GUARD);
     this.#used = new Array<boolean>(spec.maxEntries).fill(false);
     this.arena = { user, kernel: BigInt.asUintN(64, this.#base - (user & LOW_32)) };
   }

@@ -70,7 +70,7 @@ export abstract class BpfMap implements LoadedMap {
   }
 
   /** Memory that lives as long as the map; small objects in the direct map, large ones in vmalloc space. */
-  allocate(size: number, align = 8, region?: 'direct' | 'vmalloc'): GuestAddress {
+  allocate(size: number, align = 8, region?: 'direct' | 'vmalloc' | 'arena'): GuestAddress {
     const where = region ?? (size <= DIRECT_LIMIT ? 'direct' : 'vmalloc');
     const address = this.env.memory.alloc(where, size, align);
     this.#allocations.push(address);

@@ -8,7 +8,7 @@ import { RegionAllocator } from './region-allocator.js';
 
 export { PAGE_SIZE, RIGHT_GATE, RIGHT_R, RIGHT_W, RIGHT_X };
 
-export type RegionName = 'user' | 'direct' | 'vmalloc' | 'text' | 'modules';
+export type RegionName = 'user' | 'direct' | 'vmalloc' | 'arena' | 'text' | 'modules';
 
 /** Part of the guest's address space that is contiguous in linear memory. */
 export interface Region {
@@ -24,6 +24,8 @@ const BASES: Readonly<Record<RegionName, GuestAddress>> = {
   user: 0x7fff00000000n,
   direct: 0xffff888000000000n,
   vmalloc: 0xffffc90000000000n,
+  // More than 4 GiB from anything else: as far as the low half of an arena pointer reaches.
+  arena: 0xffffc90400000000n,
   text: 0xffffffff81000000n,
   modules: 0xffffffffc0000000n,
 };
@@ -31,6 +33,7 @@ const SIZES: Readonly<Record<RegionName, number>> = {
   user: 4 * MIB,
   direct: 64 * MIB,
   vmalloc: 64 * MIB,
+  arena: 64 * MIB,
   text: 48 * MIB,
   modules: 64 * MIB,
 };

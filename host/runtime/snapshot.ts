@@ -2,7 +2,7 @@ import type { BpfMap } from '../maps/bpf-map.js';
 import { type GuestMemory, PAGE_SIZE, type RegionName } from '../mm/guest-memory.js';
 import type { GuestAddress } from '../quantities.js';
 
-const REGIONS: readonly RegionName[] = ['user', 'direct', 'vmalloc'];
+const REGIONS: readonly RegionName[] = ['user', 'direct', 'vmalloc', 'arena'];
 
 /**
  * Everything a run can change: mapped pages of user, direct map and vmalloc space, and what maps keep on the host.

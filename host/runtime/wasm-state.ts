@@ -22,7 +22,7 @@ export interface SavedState {
 
 const REASONS: readonly Trap['reason'][] = ['none', 'fault', 'steps', 'stack', 'bad'];
 /** Sorted by how sure the guard of a probe load is to refuse them. */
-const REGIONS: readonly RegionName[] = ['direct', 'vmalloc', 'text', 'modules', 'user'];
+const REGIONS: readonly RegionName[] = ['direct', 'vmalloc', 'arena', 'text', 'modules', 'user'];
 const REFUSED: RegionName = 'user';
 
 /** The state record, the region tables and the fault ring of one core, and the stack programs run on. */

@@ -125,4 +125,30 @@ describe('faultline on the command line', () => {
     assert.deepEqual([c.id, c.verdict, c.errno], ['c', 'reject', 13]);
     assert.match(c.log, /R0 !read_ok/);
   });
+
+  it('exec gives every engine the maps as they were: an arena without pages', () => {
+    // r9 = page of the arena; *(u64 *)(r9 - 512) = 5 misses the page; lock *(u64 *)(r9 + 8) += 3; r0 = that
+    const insns =
+      '18110000000000000000000000000000b702000000000000b703000002000000b7040000ffffffffb705000000000000' +
+      '8520000065850000bf09000000000000bf91010001000000b700000005000000b7020000030000007a0100fe05000000' +
+      'db210800000000007914080000000000bf400000000000009500000000000000';
+    const record = {
+      kernel: '6.12',
+      prog_type: 31,
+      prog_flags: 16,
+      insns_hex: insns,
+      maps: [{ type: 33, key: 0, value: 0, max: 4, flags: 0x400, extra: 1 << 20 }],
+      map_fixups: [[0, 0]],
+      test_run: { kind: 'ctx', data_in_hex: '' },
+    };
+    const btf = join(root, 'tests/fixtures/goldens/vmlinux-6.12.btf.gz');
+    const run = faultline(['exec', '--engine', 'all', '--log', 'none', '--btf', btf], JSON.stringify(record));
+    assert.equal(run.status, 0, run.stderr);
+    const { error, runs } = JSON.parse(run.stdout) as {
+      error?: unknown;
+      runs: Record<string, { r0: string; faults: unknown[] }>;
+    };
+    assert.equal(error, undefined);
+    for (const { r0, faults } of Object.values(runs)) assert.deepEqual([r0, faults.length], ['0x3', 1]);
+  });
 });

@@ -132,6 +132,29 @@ test('arena pages exist from allocation to freeing', () => {
   assert.equal(memory.readUint(address, 8), 0n, 'fresh pages are zero');
 });
 
+test('nothing lies where arena pointers and offsets reach beside the pages of the arena', () => {
+  const spec = { type: MapType.ARENA, keySize: 0, valueSize: 0, maxEntries: 2, flags: 0x400 };
+  const [map, next] = [make<ArenaMap>(spec), make<ArenaMap>(spec)];
+  const [first, last] = [
+    map.kernelAddress(map.allocPages(0n, 2)),
+    next.kernelAddress(next.allocPages(0n, 2)),
+  ];
+  for (const page of [
+    first - 0x8000n,
+    first - 1n,
+    first + 8192n,
+    last - 1n,
+    last + 8192n,
+    last + 8192n + 0x7fffn,
+  ])
+    assert.ok(!memory.isMapped(page, 1), page.toString(16));
+  const reach = 1n << 32n;
+  for (const name of ['user', 'direct', 'vmalloc', 'text', 'modules'] as const) {
+    const { base, size } = memory.region(name);
+    assert.ok(base + BigInt(size) <= first - reach || base >= last + reach, name);
+  }
+});
+
 test('a snapshot brings back keys, queues and arena pages', () => {
   const hash = make({ type: MapType.HASH });
   const queue = make({ type: MapType.QUEUE, keySize: 0 });
