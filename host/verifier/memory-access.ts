@@ -162,6 +162,8 @@ function settleLoaded(env: Env, access: Access): void {
   const reg = env.reg(access.value);
   if (env.regs.type(reg) !== RegType.SCALAR) return;
   if (access.signExtend) {
+    // A negative number is no longer the one that was spilled.
+    if (env.regs.umax(reg) >= 1n << BigInt(access.size * 8 - 1)) env.regs.set(reg, W_ID, 0);
     env.mem.domain.scalarSignExtend64(reg, access.size * 8);
     env.mem.domain.scalarSync(reg);
   } else {

@@ -25,7 +25,7 @@ export interface ConcreteState {
 const FP = 10;
 
 /** What of a scalar's record a value is outside of; null = nothing. */
-function outsideScalar(env: Env, place: number, value: bigint): string | null {
+export function outsideScalar(env: Env, place: number, value: bigint): string | null {
   const { mem, regs } = env;
   const mask = regs.mask(place);
   if ((value & ~mask) !== regs.value(place)) return `tnum ${regs.value(place)}/${mask}`;
