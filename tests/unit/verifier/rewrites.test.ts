@@ -139,6 +139,33 @@ const SPILLED = {
     exit`,
 } as const;
 
+/** A bpf_loop that `setUp` calls otherwise on one of two paths. */
+function loopCall(name: string, setUp: string): VerifierCase {
+  return {
+    rule: 'rewrite: bpf_loop is a call unless its flags are 0 and its callback is always the same',
+    name,
+    type: 'KPROBE',
+    c: 'int main(struct pt_regs *ctx); static int a(u32 i, void *data); static int b(u32 i, void *data);',
+    text: `
+      r0 = *(u64 *)(r1 +0)
+      r1 = 5
+      r2 = func a
+      r3 = 0
+      r4 = 0
+      if r0 == 0x0 goto call
+      ${setUp}
+      call: call bpf_loop
+      r0 = 0
+      exit
+      a: r0 = 0
+      exit
+      b: r0 = 0
+      exit`,
+    want: 'ok',
+    want61: 'ok',
+  };
+}
+
 const cases: readonly VerifierCase[] = [
   {
     rule: 'combined stack size of %d calls is %d. Too large',
@@ -162,6 +189,24 @@ const cases: readonly VerifierCase[] = [
   ]),
   storage('bpf_rcu_read_lock', 'bpf_rcu_read_unlock', GFP_ATOMIC),
   storage('bpf_preempt_disable', 'bpf_preempt_enable', GFP_ATOMIC),
+  {
+    ...loopCall('another callback', 'r2 = func b'),
+    xlated: `
+      r0 = *(u64 *)(r1 +0)
+      r1 = 5
+      r2 = 0x100000009
+      r3 = 0
+      r4 = 0
+      if r0 == 0x0 goto pc+2
+      r2 = 0x200000006
+      call &bpf_loop
+      r0 = 0
+      exit
+      r0 = 0
+      exit
+      r0 = 0
+      exit`,
+  },
 ];
 
 verifierCases('rewrites', cases);
