@@ -14,6 +14,7 @@ import { Errno } from '../verifier-error.js';
 import { checkDynptrArgument } from './dynptr-arguments.js';
 import { fieldsAt } from './kfunc-objects.js';
 import { checkHelperMemory, checkSizedMemory } from './memory-arguments.js';
+import { fieldOfValue } from './one-field.js';
 import { type Argument, type Prototype, helperName } from './prototypes.js';
 
 /** What the arguments of a call turned out to be. */
@@ -256,19 +257,11 @@ function checkTimerAddress(env: Env, regno: number): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const map = env.maps[regs.get(reg, W_A)];
-  const { name, valueType } = map.spec;
   if (!regs.isConst(reg)) {
     const text = `R${regno} doesn't have constant offset. bpf_timer has to be at the constant offset`;
     env.fail(Errno.EINVAL, text);
   }
-  if (valueType === undefined || valueType === 0) {
-    env.fail(Errno.EINVAL, `map '${name}' has to have BTF in order to use bpf_timer`);
-  }
-  const field = mapFields(env, map).find((one) => one.kind === 'bpf_timer');
-  if (field === undefined) {
-    const text = env.legacy ? "doesn't have 'struct bpf_timer'" : 'has no valid bpf_timer';
-    env.fail(Errno.EINVAL, `map '${name}' ${text}`);
-  }
+  const field = fieldOfValue(env, map, 'bpf_timer');
   const off = regs.off(reg) + regs.valueNumber(reg);
   if (off !== field.offset) {
     env.fail(Errno.EINVAL, `off ${off} doesn't point to 'struct bpf_timer' that is at ${field.offset}`);

@@ -20,6 +20,7 @@ import { type CallbackKind, simulateCallback } from './callbacks.js';
 import { isPacketDynptr } from './dynptr-arguments.js';
 import { fieldsAt, inTreeCallback, isGraphKfunc } from './kfunc-objects.js';
 import { checkSnprintf } from './format-string.js';
+import { fieldOfValue } from './one-field.js';
 import { mapFits, refusesSockmapChange } from './map-compatibility.js';
 import { changesPacket } from './packet-changes.js';
 import { checkFuncIp, isPermitted } from './permission.js';
@@ -147,15 +148,11 @@ function lockOf(env: Env): { id: number; where: number } {
     env.fail(Errno.EINVAL, "R1 doesn't have constant offset. bpf_spin_lock has to be at the constant offset");
   }
   const map = inMap ? env.maps[regs.get(reg, W_A)] : null;
-  if (map !== null && (map.spec.valueType === undefined || map.spec.valueType === 0)) {
-    env.fail(Errno.EINVAL, `map '${map.spec.name}' has to have BTF in order to use bpf_spin_lock`);
-  }
-  const field = fieldsAt(env, reg).find((one) => one.kind === 'bpf_spin_lock');
-  if (field === undefined) {
-    const owner = map === null ? "local 'kptr'" : `map '${map.spec.name}'`;
-    const text = env.legacy ? "doesn't have 'struct bpf_spin_lock'" : 'has no valid bpf_spin_lock';
-    env.fail(Errno.EINVAL, `${owner} ${text}`);
-  }
+  const field =
+    map === null
+      ? fieldsAt(env, reg).find((one) => one.kind === 'bpf_spin_lock')
+      : fieldOfValue(env, map, 'bpf_spin_lock');
+  if (field === undefined) env.fail(Errno.EINVAL, "local 'kptr' has no valid bpf_spin_lock");
   const off = regs.off(reg) + regs.valueNumber(reg);
   if (off !== field.offset) {
     const tail = env.legacy ? '' : ` that is at ${field.offset}`;

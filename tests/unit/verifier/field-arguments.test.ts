@@ -14,6 +14,8 @@ const C = `
   struct plain { u64 a; u64 b; };
   struct locked { u64 a; struct bpf_spin_lock lock; u64 b; };
   struct timed { u64 a; struct bpf_timer t; };
+  struct locks { struct bpf_spin_lock a; struct bpf_spin_lock b; };
+  struct timers { u64 a; struct bpf_timer t; struct bpf_timer u; };
   struct queued { u64 a; struct bpf_wq w; };
   struct task { u64 a; struct task_struct __kptr *task; struct task_struct __kptr_untrusted *loose; };
   int main(struct __sk_buff *ctx);
@@ -198,6 +200,23 @@ const locks: readonly VerifierCase[] = [
   ),
 ];
 
+const several: readonly VerifierCase[] = [
+  row(NO_LOCK, 'a number', 'u64', LOCK(0), {
+    want: einval("map 'm' has no valid bpf_spin_lock"),
+    want61: einval("map 'm' is not a struct type or bpf_spin_lock is mangled"),
+  }),
+  row(NO_LOCK, 'two of them', 'struct locks', LOCK(0), {
+    want61: einval("map 'm' has more than one 'struct bpf_spin_lock'"),
+  }),
+  row(NO_TIMER, 'a number', 'u64', TIMER_INIT(0), {
+    want: einval("map 'm' has no valid bpf_timer"),
+    want61: einval("map 'm' is not a struct type or bpf_timer is mangled"),
+  }),
+  row(NO_TIMER, 'two of them', 'struct timers', TIMER_INIT(8), {
+    want61: einval("map 'm' has more than one 'struct bpf_timer'"),
+  }),
+];
+
 const timers: readonly VerifierCase[] = [
   row(CONSTANT('bpf_timer'), 'known', 'struct timed', TIMER_INIT(8), both('ok')),
   row(
@@ -364,6 +383,7 @@ const inner: readonly VerifierCase[] = [
 
 verifierCases('timers of inner maps', inner);
 verifierCases('locks as arguments', locks);
+verifierCases('values with several locks or timers, or none', several);
 verifierCases('timers as arguments', timers);
 verifierCases('workqueues as arguments', workqueues);
 verifierCases('kptrs as arguments', kptrs);
