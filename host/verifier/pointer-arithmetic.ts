@@ -103,6 +103,7 @@ export function adjustPointer(
   checkSane(env, scalar, type);
   checkSane(env, ptr, type);
   const subtracts = op === isa.BPF_SUB;
+  const mask = subtracts || op === isa.BPF_ADD ? beginMask(env, at, to, ptr, scalar) : null;
   if (subtracts && dst === scalar) {
     env.fail(Errno.EACCES, `R${to} tried to subtract pointer from scalar`);
   }
@@ -116,7 +117,6 @@ export function adjustPointer(
     }
     env.fail(Errno.EACCES, `R${to} pointer arithmetic with ${name} operator prohibited`);
   }
-  const mask = beginMask(env, at, to, ptr, scalar);
   const off = BigInt(regs.off(ptr)) + (subtracts ? -smin : smin);
   if (known && off === BigInt.asIntN(32, off)) {
     if (dst !== ptr) regs.copy(dst, ptr);

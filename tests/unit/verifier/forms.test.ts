@@ -46,6 +46,12 @@ const pointers: readonly VerifierCase[] = [
   ok('R%d pointer arithmetic on %s prohibited, null-check it first', `${LOOKUP}\nr0 += 8${OUT}`, {
     maps: user.maps,
   }),
+  {
+    rule: 'R%d tried to subtract pointer from scalar',
+    name: 'before it, what a processor may guess',
+    ...{ unprivileged: true, text: `r2 = *(u32 *)(r1 +0)\nr2 &= 31\nr2 -= 16\nr2 -= r10${OUT}` },
+    ...both(eacces(`R2 has unknown scalar with mixed signed bounds, ${PROHIBITED}`)),
+  },
   ok('R%d tried to subtract pointer from scalar', `r2 = 8\nr3 = r10\nr3 += -8\nr2 += r3${OUT}`),
   ok('R%d subtraction from stack pointer prohibited', `r2 = r10\nr2 += -8${OUT}`),
   ok('R%d bitwise operator %s on pointer prohibited', `r2 = 8\nr2 &= 3\nr2 |= 4\nr2 ^= 1${OUT}`),
