@@ -3,7 +3,7 @@ import { Errno } from '../maps/errno.js';
 import type { GuestAddress } from '../quantities.js';
 import { tryReadString } from './guest-string.js';
 import { type Helper, type HelperEnvironment, type HelperTable, answer, fail, s32, u32 } from './helper.js';
-import { hostState } from './host-state.js';
+import { runState } from './run-state.js';
 
 const same: Helper = (_, [object]) => object;
 const nothing: Helper = () => 0n;
@@ -85,7 +85,7 @@ const userText: Helper = (env, [to, size, from, flags]) => {
 };
 
 /** Eight bytes that both ends of a probed function see. */
-const sessionCookies = hostState(() => new Map<string, GuestAddress>());
+const sessionCookies = runState(() => new Map<string, GuestAddress>());
 const sessionCookie: Helper = (env) => {
   const cookies = sessionCookies(env);
   let cookie = cookies.get('session');

@@ -37,8 +37,4 @@ export const kfuncs: HelperTable = {
   bpf_task_release: nothing,
   bpf_spin_lock: lock,
   bpf_spin_unlock: unlock,
-  bpf_timer_init: nothing,
-  bpf_timer_set_callback: nothing,
-  bpf_timer_start: nothing,
-  bpf_timer_cancel: nothing,
 };

@@ -1,34 +1,37 @@
 import type { GuestAddress } from '../quantities.js';
-import { type Helper, type HelperTable } from './helper.js';
-import { hostState } from './host-state.js';
+import { type Helper, type HelperEnvironment, type HelperTable } from './helper.js';
 
-/** References of objects that have more than one. */
-const references = hostState(() => new Map<GuestAddress, number>());
+/** In front of an object: how many hold it. */
+const HEADER = 16n;
 
 /** The verifier passes the size of the type in R1. */
-const newObject: Helper = (env, [size]) => env.memory.alloc('direct', Math.max(Number(size), 1));
+const newObject: Helper = (env, [size]) => {
+  const place = env.memory.alloc('direct', Math.max(Number(size), 1) + Number(HEADER));
+  env.memory.writeUint(place, 8, 1n);
+  return place + HEADER;
+};
+
+/** Changes the number of holders; answers what it is now. */
+function count(env: HelperEnvironment, object: GuestAddress, change: bigint): bigint {
+  const now = env.memory.readUint(object - HEADER, 8) + change;
+  env.memory.writeUint(object - HEADER, 8, now);
+  return now;
+}
 
 const dropObject: Helper = (env, [object]) => {
-  const counts = references(env);
-  const others = (counts.get(object) ?? 1) - 1;
-  if (others > 1) counts.set(object, others);
-  else counts.delete(object);
-  if (others < 1) env.memory.free(object);
+  if (count(env, object, -1n) <= 0n) env.memory.free(object - HEADER);
   return 0n;
 };
 
 const acquire: Helper = (env, [object]) => {
-  const counts = references(env);
-  counts.set(object, (counts.get(object) ?? 1) + 1);
+  count(env, object, 1n);
   return object;
 };
 
 // A pointer to an object of each CPU is an address that a CPU's own offset is still to be added to.
 const newPerCpu: Helper = (env, args) => BigInt.asUintN(64, newObject(env, args) - env.perCpuOffset);
-const dropPerCpu: Helper = (env, [object]) => {
-  env.memory.free(BigInt.asUintN(64, object + env.perCpuOffset));
-  return 0n;
-};
+const dropPerCpu: Helper = (env, [object]) =>
+  dropObject(env, [BigInt.asUintN(64, object + env.perCpuOffset)]);
 
 const exchange: Helper = (env, [place, value]) => {
   const old = env.memory.readUint(place, 8);

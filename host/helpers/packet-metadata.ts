@@ -1,11 +1,11 @@
 import { Errno } from '../maps/errno.js';
 import type { GuestAddress } from '../quantities.js';
 import { type Helper, type HelperTable, fail, u32 } from './helper.js';
-import { hostState } from './host-state.js';
+import { runState } from './run-state.js';
 import { setDataEnd, skbAt } from './skb.js';
 
 /** Tunnel keys and options that programs set, by sk_buff. */
-const tunnels = hostState(() => new Map<GuestAddress, { key?: Uint8Array; options?: Uint8Array }>());
+const tunnels = runState(() => new Map<GuestAddress, { key?: Uint8Array; options?: Uint8Array }>());
 const TUNNEL_FLAGS = 0x1fn;
 const KEY_SIZES = new Set([4, 28, 40, 44]);
 

@@ -29,6 +29,7 @@ import { syncookieHelpers } from './syncookie.js';
 import { sysctlHelpers } from './sysctl.js';
 import { taskHelpers } from './task.js';
 import { textHelpers } from './text.js';
+import { timerHelpers } from './timers.js';
 import { tracingHelpers } from './tracing.js';
 import { xdpFunctionPatterns, xdpHelpers } from './xdp.js';
 
@@ -63,6 +64,7 @@ const TABLES: readonly HelperTable[] = [
   syncookieHelpers,
   renoHelpers,
   btfTextHelpers,
+  timerHelpers,
   absentHelpers,
 ];
 const PATTERNS = [...mapFunctionPatterns, ...xdpFunctionPatterns];

@@ -1,13 +1,13 @@
 import { Errno } from '../maps/errno.js';
 import type { GuestAddress } from '../quantities.js';
 import { type Helper, type HelperEnvironment, type HelperTable, fail, u32 } from './helper.js';
-import { hostState } from './host-state.js';
+import { runState } from './run-state.js';
 
 const ENOPROTOOPT = 92;
 const CB_FLAGS = 0x7fn;
 
 /** Options that programs set, by socket, level and name. */
-const options = hostState(() => new Map<string, Uint8Array>());
+const options = runState(() => new Map<string, Uint8Array>());
 const nameOf = (socket: GuestAddress, level: bigint, name: bigint): string =>
   `${socket}:${u32(level)}:${u32(name)}`;
 

@@ -93,6 +93,11 @@ export class Engines {
     };
   }
 
+  /** Runs one function of a program on x86, as the kernel calls timers and queued work. */
+  runFunction(entry: GuestAddress, args: readonly GuestAddress[], options: ExecuteOptions): EngineRun {
+    return this.x86.run(entry, args, this.#x86Options(options));
+  }
+
   /** Calls a BPF function by address within a run of this engine. */
   callback(engine: Engine, entry: GuestAddress, args: readonly bigint[]): bigint {
     switch (engine) {

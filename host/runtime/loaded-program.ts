@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.js';
 import type { Helper, RunScope } from '../helpers/helper.js';
+import { type DeferredWork, pendingWork } from '../helpers/timers.js';
 import type { JitImage } from '../jit/jit-image.js';
 import type { BpfMap } from '../maps/bpf-map.js';
 import type { GuestMemory } from '../mm/guest-memory.js';
@@ -7,6 +8,7 @@ import type { GuestAddress } from '../quantities.js';
 import type { VerifiedProgram } from '../verifier/verified-program.js';
 import { compareEngines } from './compare-engines.js';
 import type { ProgramContext } from './context/program-context.js';
+import { deferredArguments } from './deferred.js';
 import { DebugCpu } from './debug-cpu.js';
 import type { Engines } from './engines.js';
 import type { RunEnvironment } from './environment.js';
@@ -135,6 +137,37 @@ export class LoadedProgram {
     return new DebugCpu(engines.x86, memory, programs, this.linked, run, (stackTop) =>
       engines.pause(this.linked, context.address, { gate, maxSteps: options.maxSteps, stackTop }),
     );
+  }
+
+  /**
+   * Runs timers and queued work that its runs have started, once each, those due first. On x86.
+   *
+   * @param until - Only what is due by then, ns since boot; runs begin at one minute.
+   * @returns A result for each function that ran.
+   * @throws LimitError LIMIT_STEPS; HelperError for a helper Faultline lacks; UsageError USAGE_ENGINE without an image.
+   * @example
+   * program.run(context); // bpf_timer_start(timer, 1000000, 0)
+   * program.runDeferred();
+   */
+  runDeferred(options: { readonly until?: bigint; readonly maxSteps?: bigint } = {}): RunResult[] {
+    this.#expectOpen();
+    const { memory, engines } = this.host;
+    const { until, maxSteps } = options;
+    const isDue = (work: DeferredWork): boolean => until === undefined || work.due! <= until;
+    return pendingWork(memory)
+      .filter((work) => isDue(work) && this.linked.images.some((image) => image.entry === work.callback))
+      .map((work) => {
+        work.due = null;
+        const arguments_ = deferredArguments(memory, this.linked.maps, work);
+        try {
+          const run = new ProgramRun(this.host, this.linked, 'x86', arguments_.context, {});
+          return run.result(
+            engines.runFunction(work.callback, arguments_.registers, { gate: run.gate, maxSteps }),
+          );
+        } finally {
+          arguments_.context.close();
+        }
+      });
   }
 
   #expectOpen(): void {
