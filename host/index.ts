@@ -92,7 +92,7 @@ export type { VerifiedFunction, VerifiedProgram } from './verifier/verified-prog
 export { verify } from './verifier/verify.js';
 export type { VerifyOptions } from './verifier/options.js';
 export { VerifierError } from './verifier/verifier-error.js';
-export type { KernelView, LoadedMap } from './verifier/kernel-view.js';
+export type { KernelView, LoadedMap, TargetProgram } from './verifier/kernel-view.js';
 export { LOG_LEVEL1, LOG_LEVEL2, LOG_STATS, type LogRecord, logText } from './verifier/log.js';
 export {
   type CausalStep,

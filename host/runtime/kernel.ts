@@ -46,6 +46,8 @@ export interface LoadOptions {
   readonly logLevel?: number;
   /** Where the images of functions go; absent ones where there is room. */
   readonly imageAddresses?: readonly (GuestAddress | undefined)[];
+  /** Loaded program whose function this one replaces (freplace) or traces (fentry, fexit); absent: the kernel's. */
+  readonly target?: LoadedProgram;
 }
 
 export interface KernelParts {
@@ -230,7 +232,10 @@ export class Kernel implements TypedMemory {
    */
   load(spec: ProgramSpec, maps?: readonly BpfMap[], options: LoadOptions = {}): LoadedProgram {
     const used = maps ?? spec.maps.map((map) => this.createMap(map));
-    const verified = verify(spec, this.view(used), { core: this.core, logLevel: options.logLevel ?? 0 });
+    const { target, logLevel = 0 } = options;
+    const view = this.view(used);
+    const around = target === undefined ? view : { ...view, target: target.verified };
+    const verified = verify(spec, around, { core: this.core, logLevel });
     return this.loadVerified(verified, used, options);
   }
 
