@@ -7,7 +7,8 @@ export const help = `usage: faultline run [options] FILE
 
 Loads an object, runs its programs and shows every fault as it is delivered and repaired.
 
-${MACHINE_HELP}  --engine NAME          x86, wasm, interp, or all (default): every engine runs and all must agree
+${MACHINE_HELP}  --engine NAME          x86, wasm, interp, auto: the one that fits, or all (default): every engine runs and all must
+                         agree
   --scene FILE           kernel objects and runs (default: FILE with .scene.json for .bpf.o, else samples)
   --max-steps N          step budget of a run
   --faults N             faults of each run to spell out (default 6)
@@ -25,7 +26,7 @@ const OPTIONS = {
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseOptions(args, OPTIONS);
-  const engine = oneOf('engine', values.engine, ['x86', 'wasm', 'interp', 'all']);
+  const engine = oneOf('engine', values.engine, ['x86', 'wasm', 'interp', 'auto', 'all']);
   const maxSteps = BigInt(integer('max-steps', values['max-steps']));
   const shown = integer('faults', values.faults);
   const [path] = positionals;

@@ -1,7 +1,6 @@
 import {
   bootKernel,
   Btf,
-  type Engine,
   type Kernel,
   listProgram,
   type LoadedObject,
@@ -49,7 +48,7 @@ export const evaluator: Evaluator = {
     return verdictOf(kernel, object, program, 2).log ?? '';
   },
 
-  async run(subject, engine: Engine | 'all') {
+  async run(subject, engine) {
     const { kernel, object } = await load(subject);
     const { scene } = subject;
     const report = runObject(kernel, object, {

@@ -55,7 +55,7 @@ function fail(error: unknown): void {
 async function viewOf(which: Tab, evaluator: Evaluator, subject: Subject): Promise<HTMLElement> {
   switch (which) {
     case 'run':
-      return viewRun(await evaluator.run(subject, selected('engine') as Engine | 'all'), goTo);
+      return viewRun(await evaluator.run(subject, selected('engine') as Engine | 'auto' | 'all'), goTo);
     case 'verdict':
       return viewVerdicts(await evaluator.verify(subject), (program) => evaluator.log(subject, program));
     case 'listing':

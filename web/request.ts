@@ -62,7 +62,7 @@ export interface Evaluator {
   verify(subject: Subject): Promise<VerdictAnswer>;
   /** The kernel's log of one program, log_level 2. */
   log(subject: Subject, program: string): Promise<string>;
-  run(subject: Subject, engine: Engine | 'all'): Promise<RunAnswer>;
+  run(subject: Subject, engine: Engine | 'auto' | 'all'): Promise<RunAnswer>;
   list(subject: Subject): Promise<ListingAnswer>;
   lookup(subject: Subject, threads: number): Promise<LookupAnswer>;
 }

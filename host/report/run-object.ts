@@ -9,8 +9,11 @@ import { type Scene, sceneRuns } from './scene.js';
 export interface RunObjectOptions {
   /** Names of the programs to run; all when not given. */
   readonly programs?: readonly string[];
-  /** `all` (default): every engine runs and all must agree. A program without an image runs on interp, not x86. */
-  readonly engine?: Engine | 'all';
+  /**
+   * `all` (default): every engine runs and all must agree; `auto`: the one that fits. A program without an image runs on
+   * interp, not x86.
+   */
+  readonly engine?: Engine | 'auto' | 'all';
   /** What they run on; samples when not given. */
   readonly scene?: Scene;
   /** Names the scene in errors. */
@@ -46,8 +49,8 @@ export function runObject(
     const program = object.program(name);
     const hasImage = program.images.length > 0;
     const single = engine === 'x86' && !hasImage ? 'interp' : engine;
-    const engines = single === 'all' ? [...(hasImage ? ['x86'] : []), 'interp', 'wasm'] : [single];
     const result = program.run(context, { engine: single, maxSteps });
+    const engines = single === 'all' ? [...(hasImage ? ['x86'] : []), 'interp', 'wasm'] : [result.engine];
     reports.get(program)?.push(runReport(program, result, engines, note));
   }
   return {

@@ -58,7 +58,7 @@ const CASES: { name: string; args: string[]; code: number; stdout?: RegExp; stde
   { name: 'unknown option', args: ['run', '--frobnicate'], code: 2, stderr: /USAGE_OPTION/ },
   { name: 'no file', args: ['run'], code: 2, stderr: /expected an object file/ },
   { name: 'missing file', args: ['run', 'nowhere.bpf.o'], code: 1, stderr: /ENOENT.*nowhere\.bpf\.o/ },
-  { name: 'unknown engine', args: ['run', '--engine', 'z80', TASK_WALK], code: 2, stderr: /expected x86, wasm, interp, all, found 'z80'/ },
+  { name: 'unknown engine', args: ['run', '--engine', 'z80', TASK_WALK], code: 2, stderr: /expected x86, wasm, interp, auto, all, found 'z80'/ },
   { name: 'unknown program', args: ['jit', '--program', 'x', TASK_WALK], code: 2, stderr: /expected one of the programs task_walk/ },
   { name: 'not an ELF file', args: ['run', join(root, 'README.md')], code: 1, stderr: /ELF_/ },
   { name: 'truncated object', args: ['run', damaged('cut.o', (bytes) => bytes.subarray(0, 3000))], code: 1, stderr: /ELF_\w+: .*3000/ },
