@@ -69,7 +69,8 @@ export class KernelCalls {
     if (fdArray === undefined) {
       return this.refuse(at, Errno.EPROTO, 'kfunc offset > 0 without fd_array is invalid');
     }
-    const entry = fdArray[offset] ?? null;
+    const entry = fdArray[offset];
+    if (entry === undefined) return this.refuse(at, Errno.EFAULT, '');
     if (entry?.kind !== 'btf') {
       const errno = entry === null ? Errno.EBADF : Errno.EINVAL;
       return this.refuse(at, errno, 'invalid module BTF fd specified');
@@ -82,7 +83,7 @@ export class KernelCalls {
   }
 
   private refuse(at: InsnIndex, errno: number, why: string): never {
-    this.pass.say(why, at);
+    if (why !== '') this.pass.say(why, at);
     return this.pass.fail(errno, 'failed to find BTF for kernel function', at);
   }
 }

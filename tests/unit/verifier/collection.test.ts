@@ -89,7 +89,8 @@ const kernelFunctions: readonly VerifierCase[] = [
     bytes: program(kfunc(GOOD, 1)),
   } as VerifierCase,
   {
-    ...refused(NO_FD, 'EBADF'),
+    rule: NO_BTF,
+    ...both(['EFAULT', NO_BTF]),
     name: 'past the array',
     ...entry(module),
     bytes: program(kfunc(GOOD, 2)),
