@@ -46,6 +46,8 @@ interface Place {
   readonly loops: number;
 }
 
+const MAIN: Place = { isMain: true, depth: 0, kept: [], loops: 0 };
+
 /** Writes one random program that the verifier accepts, as far as that can be said beforehand. */
 class Generator {
   readonly #to: Writer;
@@ -71,7 +73,8 @@ class Generator {
     to.line(`*(u32 *)${at(10, TEMP)} = 0`, `r1 = map_fd ${MAPS.out}`, 'r2 = r10', `r2 += ${TEMP}`);
     to.line('call bpf_map_lookup_elem', 'if r0 == 0x0 goto end', `*(u64 *)${at(10, OUT)} = r0`);
     for (const register of ALL) to.line(`r${register} = ${number64(this.#random)} ll`);
-    this.#block({ isMain: true, depth: 0, kept: [], loops: 0 }, 4 + this.#random.below(14));
+    this.#block(MAIN, 4 + this.#random.below(14));
+    if (this.#random.below(16) === 0) this.#hotLoop(MAIN);
     this.#dump();
     to.label('end');
     to.line(this.kind === 'tp' ? 'r0 = 0' : 'w0 = w0', 'exit');
@@ -249,6 +252,35 @@ class Generator {
     to.label(again);
     this.#block({ ...place, kept: [...place.kept, counter], loops: place.loops + 1 }, 1 + random.below(3));
     to.line(`r${counter} += 1`, `if r${counter} < ${2 + random.below(6)} goto ${again}`);
+  }
+
+  /** A loop long enough for an engine to find it hot, without branches: the verifier goes round it too. */
+  #hotLoop(place: Place): void {
+    const to = this.#to;
+    const random = this.#random;
+    const again = to.newLabel('hot');
+    const counter = random.pick([6, 7, 8, 9]);
+    const inside: Place = { ...place, kept: [...place.kept, counter], loops: 2 };
+    const canFault = this.kind === 'tp' && random.below(3) === 0;
+    to.line(`r${counter} = 0`);
+    to.label(again);
+    for (let i = 3 + random.below(6); i > 0; i--)
+      switch (random.below(canFault ? 5 : 4)) {
+        case 0:
+        case 1:
+          compute(to, this.#registers(inside), this.facts.v4);
+          break;
+        case 2:
+          access(to, this.#registers(inside), 10, DATA, DATA_SIZE, this.facts.v4);
+          break;
+        case 3:
+          this.#throughPointer(inside);
+          break;
+        default:
+          this.#follow(inside);
+      }
+    const rounds = canFault ? 100 + random.below(200) : 300 + random.below(1000);
+    to.line(`r${counter} += 1`, `if r${counter} < ${rounds} goto ${again}`);
   }
 
   /** may_goto alone would go on for millions of rounds. */
