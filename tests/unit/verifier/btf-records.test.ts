@@ -21,6 +21,7 @@ const func = (size: number, ...rows: number[][]) => info({ funcInfo: records(siz
 const line = (size: number, ...rows: number[][]) => info({ lineInfo: records(size, ...rows) });
 const relo = (size: number, ...rows: number[][]) => info({ coreRelos: records(size, ...rows) });
 const TAIL = 7;
+const TYPE_ID_LOCAL = 6;
 
 const SIZE = 'invalid func info rec size %u';
 const FUNC_TAIL = 'nonzero tailing record in func info';
@@ -111,7 +112,15 @@ const lines: readonly VerifierCase[] = [
 const CORE_TAIL = 'nonzero tailing record in core_relo';
 const PLACE = 'Invalid core_relo[%u].insn_off:%u prog->len:%u';
 
+/** A record of the id of a local type, at an instruction that holds it. */
+const local = (size: number): Partial<VerifierCase> => ({
+  ...relo(size, [0, F, 1, TYPE_ID_LOCAL]),
+  text: `r1 = ${F}\ncall f\nexit\nf: r0 = 0\nexit`,
+});
+
 const relos: readonly VerifierCase[] = [
+  { rule: CORE_TAIL, ...local(20), ...both('ok') },
+  { rule: PLACE, ...local(16), ...both('ok') },
   { rule: 'core_relo records of odd size', ...relo(12, []), ...both(einval('func#1 @3')) },
   { rule: CORE_TAIL, ...relo(20, [0, MAIN, 1, 0, TAIL]), ...both(e2big(CORE_TAIL)) },
   {

@@ -224,6 +224,40 @@ const pointers: readonly VerifierCase[] = [
   {
     rule: "arg#%d doesn't point to a const string",
     ...{ ...LSM, sleepable: true },
+    maps: [
+      { type: MAP.ARRAY, value: 16, flags: 128, constant: 'user.x' },
+      { type: MAP.ARRAY, value: 16 },
+    ],
+    text: `
+      r6 = *(u64 *)(r1 +0)
+      r1 = map_value 1
+      r2 = 16
+      r3 = 0
+      r4 = r10
+      r4 += -16
+      call bpf_dynptr_from_mem
+      r1 = r6
+      r2 = map_value 0
+      r3 = r10
+      r3 += -16
+      call kfunc bpf_get_file_xattr${OUT}`,
+    want: 'ok',
+  },
+  {
+    rule: "arg#%d doesn't point to a const string",
+    name: 'a map that programs may write',
+    ...{ ...LSM, sleepable: true, maps: [{ type: MAP.ARRAY, value: 16 }] },
+    text: `
+      r1 = *(u64 *)(r1 +0)
+      r2 = map_value 0
+      r3 = r10
+      call kfunc bpf_get_file_xattr${OUT}`,
+    want: eacces("R2 does not point to a readonly map'"),
+  },
+  {
+    rule: "arg#%d doesn't point to a const string",
+    name: 'not a pointer to a map value',
+    ...{ ...LSM, sleepable: true },
     text: `
       r6 = *(u64 *)(r1 +0)
       r1 = r6

@@ -229,6 +229,12 @@ const bytes: readonly VerifierCase[] = [
     text: `call bpf_get_prandom_u32\nr1 = r0\nif r0 == 0x0 goto out\n${repeat(9000, () => 'r0 /= r1')}\nout: exit`,
     ...both(['ENOMEM', 'insn 7925 cannot be patched due to 16-bit range']),
   },
+  {
+    rule: 'insn %d cannot be patched due to 16-bit range',
+    name: 'just within',
+    text: `call bpf_get_prandom_u32\nr1 = r0\nif r0 == 0x0 goto out\n${repeat(7900, () => 'r0 /= r1')}\nout: exit`,
+    ...both('ok'),
+  },
 ];
 
 const EXCEPTION = 'int main(struct __sk_buff *ctx) __tag(exception_callback:cb);';
