@@ -9,6 +9,9 @@ import type { ScalarDomain } from '../core/verifier.js';
 import type { Env } from './env.js';
 import type { State } from './state.js';
 
+/** Pairs of ids that one comparison remembers (assembly/verifier/id-map.ts). */
+const MAX_IDS = 2048;
+
 /** How closely states must agree (assembly/layout/verifier.ts). */
 export const Exactness = { NOT_EXACT, EXACT, RANGE_WITHIN } as const;
 export type Exactness = (typeof Exactness)[keyof typeof Exactness];
@@ -21,9 +24,12 @@ function resourcesMatch(domain: ScalarDomain, old: State, cur: State): boolean {
     if (old.lock.where !== cur.lock.where || domain.idsSame(old.lock.id, cur.lock.id) === 0) return false;
   }
   if (old.references.length !== cur.references.length) return false;
-  for (let i = 0; i < old.references.length; i++) {
-    if (domain.idsSame(old.references[i].id, cur.references[i].id) === 0) return false;
-  }
+  if (old.references.length === 0) return true;
+  // More than one comparison has room for.
+  if (old.references.length > MAX_IDS) return false;
+  const held = [...cur.references];
+  let i = 0;
+  for (const { id } of old.references) if (domain.idsSame(id, held[i++].id) === 0) return false;
   return true;
 }
 

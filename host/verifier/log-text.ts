@@ -302,7 +302,7 @@ export function frameText(env: Env, state: State, depth: number, all: boolean): 
     if (!all && !env.isTouchedSlot(slot)) continue;
     text += slotText(env, frame, slot, number) ?? '';
   }
-  if (state.references.length > 0) text += ` refs=${state.references.map((ref) => ref.id).join(',')}`;
+  if (state.references.length > 0) text += ` refs=${Array.from(state.references, (ref) => ref.id).join(',')}`;
   {
     const flags = env.frames.flags(frame);
     if (flags & FRAME_IN_CALLBACK) text += ' cb';

@@ -16,22 +16,22 @@ function callbackDepth(env: Env): number {
 export function acquireReference(env: Env): number {
   const id = env.newId();
   const { state } = env;
-  state.references = [...state.references, { id, insn: env.insn, callback: callbackDepth(env) }];
+  state.references = state.references.with({ id, insn: env.insn, callback: callbackDepth(env) });
   return id;
 }
 
 /** Forgets a resource; false when it is not held. */
 export function dropReference(state: State, id: number): boolean {
-  const kept = state.references.filter((ref) => ref.id !== id);
-  const found = kept.length !== state.references.length;
-  state.references = kept;
+  const found = state.references.find(id) !== null;
+  if (found) state.references = state.references.without(id);
   return found;
 }
 
 /** Gives a resource up; false when it is not held, or held by a caller of the callback in progress. */
 export function surrenderReference(env: Env, id: number): boolean {
   const depth = callbackDepth(env);
-  const isOuter = env.state.references.some((ref) => ref.id === id && ref.callback !== depth);
+  const held = env.state.references.find(id);
+  const isOuter = held !== null && held.callback !== depth;
   return !(depth > 0 && isOuter) && dropReference(env.state, id);
 }
 

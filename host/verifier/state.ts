@@ -20,14 +20,7 @@ import {
 import type { VerifierMemory } from '../core/verifier.js';
 import type { HostAddress, InsnIndex } from '../quantities.js';
 import { NO_STEP } from './history.js';
-
-/** A resource the program holds and must give back. */
-export interface Reference {
-  readonly id: number;
-  readonly insn: InsnIndex;
-  /** Frame number of the callback that acquired it; 0 = acquired outside callbacks. */
-  readonly callback: number;
-}
+import { ReferenceList } from './reference-list.js';
 
 /** The spin lock that is held: the object's id and what it lies in. */
 export interface HeldLock {
@@ -37,7 +30,6 @@ export interface HeldLock {
 
 export const MAIN_CALLSITE = -1;
 const ROOMS = [0, 2, 4, 8, 16, 32, 64, 128];
-const NO_REFERENCES: readonly Reference[] = [];
 /** States to use again, of this verification or an earlier one: they live long, and making them anew costs the collector. */
 const POOLED = 16_384;
 const pool: State[] = [];
@@ -54,7 +46,7 @@ export class State {
   /** Latest step noted since the state's start; copies of a state share what came before. */
   history = NO_STEP;
   historyLength = 0;
-  references: readonly Reference[] = NO_REFERENCES;
+  references = ReferenceList.NONE;
   lock: HeldLock | null = null;
   rcuDepth = 0;
   preemptDepth = 0;
@@ -238,7 +230,7 @@ export class Frames {
     state.history = NO_STEP;
     state.loopEntry = null;
     state.lock = null;
-    state.references = NO_REFERENCES;
+    state.references = ReferenceList.NONE;
     pool.push(state);
   }
 }
