@@ -195,6 +195,37 @@ const vlanPop: Helper = (env, [context]) => {
   return 0n;
 };
 
+const QUERY_LEVEL = 0n;
+const LEVEL_RESET = 3n;
+
+/** No checksum of these packets was found right by hardware: there is no level to change or to ask for. */
+const checksumLevel: Helper = (_, [, level]) => {
+  if (level > LEVEL_RESET) return fail(Errno.EINVAL);
+  return level === QUERY_LEVEL ? fail(Errno.EACCES) : 0n;
+};
+
+const ECN = 3n;
+const IPV4_CHECKSUM = 10n;
+
+/** Marks a packet whose sender knows ECN (RFC 3168) as having met congestion: 1 when it is marked now. */
+const markCongestion: Helper = (env, [context]) => {
+  const skb = skbAt(env, context);
+  const header = skb.uint('head') + skb.uint('network_header');
+  const version = Number(env.memory.readUint(header, 1)) >> 4;
+  const shift = version === 6 ? 4n : 0n;
+  const field = header + 1n;
+  const old = env.memory.readUint(field, 1);
+  if (IP_HEADERS[version] === undefined || ((old >> shift) & ECN) === 0n) return 0n;
+  const marked = old | (ECN << shift);
+  env.memory.writeUint(field, 1, marked);
+  if (version === 4 && marked !== old) {
+    const change = checksumSum(~Number(old << 8n) >>> 0, Number(marked << 8n));
+    const sum = Number(env.memory.readUint(header + IPV4_CHECKSUM, 2));
+    env.memory.writeUint(header + IPV4_CHECKSUM, 2, BigInt(checksumReplace(sum, change)));
+  }
+  return 1n;
+};
+
 const setType: Helper = (env, [context, type]) => {
   skbAt(env, context).set('pkt_type', type & 7n);
   return 0n;
@@ -211,7 +242,7 @@ export const skbHelpers: HelperTable = {
   bpf_l4_csum_replace: checksumReplacer(true),
   bpf_csum_diff: checksumDiff,
   bpf_csum_update: () => fail(Errno.ENOTSUPP),
-  bpf_csum_level: () => 0n,
+  bpf_csum_level: checksumLevel,
   bpf_skb_pull_data: pullData,
   sk_skb_pull_data: pullData,
   bpf_skb_change_tail: changeTail,
@@ -223,7 +254,7 @@ export const skbHelpers: HelperTable = {
   sk_reuseport_load_bytes: ofReuseport(loadBytes),
   sk_reuseport_load_bytes_relative: ofReuseport(loadBytesRelative),
   bpf_skb_change_type: setType,
-  bpf_skb_ecn_set_ce: () => 0n,
+  bpf_skb_ecn_set_ce: markCongestion,
   bpf_skb_vlan_push: vlanPush,
   bpf_skb_vlan_pop: vlanPop,
   bpf_get_hash_recalc: (env, [context]) => skbAt(env, context).uint('hash'),

@@ -1,5 +1,6 @@
 import { Errno } from '../maps/errno.js';
-import { type Helper, type HelperTable, fail, u32 } from './helper.js';
+import { PointerArrayMap } from '../maps/pointer-array-map.js';
+import { type Helper, type HelperTable, fail, mapOf, u32 } from './helper.js';
 
 const pidTgid: Helper = (env) => {
   const task = env.object('task_struct', env.currentTask);
@@ -33,6 +34,16 @@ const cgroupId: Helper = (env) => {
   return task.uint('cgroups.dfl_cgrp') === 0n ? 1n : task.uint('cgroups.dfl_cgrp.kn.id');
 };
 
+/** Whether the task is in the cgroup at an index of the map. */
+const underCgroup: Helper = (env, [map, index]) => {
+  const groups = mapOf(env, map, PointerArrayMap);
+  if (u32(index) >= groups.spec.maxEntries) return fail(Errno.E2BIG);
+  const wanted = groups.objectAt(u32(index));
+  if (wanted === 0n) return fail(Errno.EAGAIN);
+  const task = env.object('task_struct', env.currentTask);
+  return task.uint('cgroups') !== 0n && task.uint('cgroups.dfl_cgrp') === wanted ? 1n : 0n;
+};
+
 const nsPidTgid: Helper = (env, [, , buffer, size]) => {
   const ids = pidTgid(env, []);
   if (u32(size) !== 8) return fail(Errno.EINVAL);
@@ -60,7 +71,7 @@ export const taskHelpers: HelperTable = {
   bpf_user_rnd_u32: random,
   bpf_get_cgroup_classid: () => 0n,
   bpf_get_cgroup_classid_curr: () => 0n,
-  bpf_current_task_under_cgroup: () => 0n,
+  bpf_current_task_under_cgroup: underCgroup,
   bpf_send_signal: () => 0n,
   bpf_send_signal_thread: () => 0n,
 };

@@ -1,6 +1,7 @@
+import { littleEndian } from '../maps/bpf-map.js';
 import { Errno } from '../maps/errno.js';
 import { concat, tryReadString } from './guest-string.js';
-import { type Helper, type HelperTable, answer, fail, u32 } from './helper.js';
+import { type Helper, type HelperTable, answer, fail, mapArgument, u32 } from './helper.js';
 
 /** What stands before the arguments of a traced function: its address, then how many there are. */
 const FUNCTION = 16n;
@@ -26,6 +27,24 @@ const stack: Helper = (env, [, buffer, size]) => {
   if (used) new DataView(bytes.buffer).setBigUint64(0, env.scope.functionAddress, true);
   env.memory.write(buffer, bytes);
   return BigInt(used);
+};
+
+const SKIP_FRAMES = 0xffn;
+const USER_STACK = 0x100n;
+const STACKID_FLAGS = 0x7ffn;
+const ID_PRIME = 0x9e3779b1n;
+
+/** Keeps the stack of {@link stack} in the map under a number that its address gives. */
+const stackId: Helper = (env, [, address, flags]) => {
+  const map = mapArgument(env, address);
+  const frame = env.scope.functionAddress;
+  if ((flags & ~STACKID_FLAGS) !== 0n) return fail(Errno.EINVAL);
+  if (frame === 0n || (flags & SKIP_FRAMES) !== 0n || (flags & USER_STACK) !== 0n) return fail(Errno.EFAULT);
+  const id = BigInt.asUintN(32, frame * ID_PRIME) % BigInt(map.spec.maxEntries);
+  const frames = new Uint8Array(map.spec.valueSize);
+  new DataView(frames.buffer).setBigUint64(0, frame, true);
+  const stored = map.store(littleEndian(id, 4), frames, 0n);
+  return stored === 0 ? id : answer(stored);
 };
 
 const functionAddress: Helper = (env) => env.scope.functionAddress;
@@ -69,10 +88,10 @@ export const tracingHelpers: HelperTable = {
   bpf_get_stack_pe: stack,
   bpf_get_task_stack: stack,
   bpf_get_task_stack_sleepable: stack,
-  bpf_get_stackid: () => fail(Errno.EFAULT),
-  bpf_get_stackid_pe: () => fail(Errno.EFAULT),
-  bpf_get_stackid_tp: () => fail(Errno.EFAULT),
-  bpf_get_stackid_raw_tp: () => fail(Errno.EFAULT),
+  bpf_get_stackid: stackId,
+  bpf_get_stackid_pe: stackId,
+  bpf_get_stackid_tp: stackId,
+  bpf_get_stackid_raw_tp: stackId,
   bpf_get_retval: (env) => answer(Number(BigInt.asIntN(32, env.scope.returnValue))),
   bpf_set_retval: (env, [value]) => {
     env.scope.returnValue = value;

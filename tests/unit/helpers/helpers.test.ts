@@ -389,3 +389,15 @@ test('a helper Faultline lacks names itself', () => {
   });
   assert.ok(helperNames().includes('bpf_probe_read_kernel'));
 });
+
+test('stacks are kept under a number', () => {
+  const spec = { name: 'stacks', keySize: 4, valueSize: 80, maxEntries: 16, flags: 0, extra: 0n };
+  const map = kernel.createMap({ ...spec, type: MapType.STACK_TRACE });
+  const id = call('bpf_get_stackid', context.address, map.address, 0);
+  assert.ok(id >= 0n && id < 16n);
+  const kept = map.lookup(Number(id))!;
+  assert.equal(new DataView(kept.slice().buffer).getBigUint64(0, true), 0xffffffff81001234n);
+  assert.equal(call('bpf_get_stackid', context.address, map.address, 0), id);
+  assert.equal(call('bpf_get_stackid', context.address, map.address, 0x100), EFAULT);
+  assert.equal(call('bpf_get_stackid', context.address, map.address, 0x800), EINVAL);
+});

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { BtfKind } from '../../../host/btf/types.js';
+import { MapType } from '../../../host/program/map-types.js';
 import { HelperBench } from '../../support/helper-bench.js';
 
 const bench = await HelperBench.open();
@@ -99,6 +100,19 @@ test('cgroups of the running task', () => {
   assert.equal(bench.call('bpf_cgroup_ancestor', cgroup.address, 3), 0n);
   assert.equal(bench.call('bpf_task_under_cgroup', kernel.current.address, cgroup.address), 1n);
   assert.equal(bench.call('bpf_task_under_cgroup', kernel.current.address, above.address), 0n);
+  kernel.current.set('cgroups', 0n);
+});
+
+test('a cgroup at an index', () => {
+  const cgroup = kernel.create('cgroup');
+  const spec = { name: 'groups', keySize: 4, valueSize: 4, maxEntries: 2, flags: 0, extra: 0n };
+  const map = kernel.createMap({ ...spec, type: MapType.CGROUP_ARRAY });
+  assert.equal(bench.call('bpf_current_task_under_cgroup', map.address, 2), E2BIG);
+  assert.equal(bench.call('bpf_current_task_under_cgroup', map.address, 1), -11n);
+  map.update(1, cgroup);
+  assert.equal(bench.call('bpf_current_task_under_cgroup', map.address, 1), 0n);
+  kernel.current.set('cgroups', kernel.create('css_set', { dfl_cgrp: cgroup }).address);
+  assert.equal(bench.call('bpf_current_task_under_cgroup', map.address, 1), 1n);
   kernel.current.set('cgroups', 0n);
 });
 

@@ -46,6 +46,34 @@ test('from IPv4 to IPv6 and back', () => {
   assert.equal(object.uint('len'), 60n);
 });
 
+test('congestion is marked where the sender knows it, and the checksum follows', () => {
+  const bytes = new Uint8Array(60);
+  bytes.set([8, 0, 0x45, 0b10, 0, 46], 12);
+  const packet = kernel.context.skb(bytes);
+  const header = kernel.at('sk_buff', packet.address).uint('data') + 14n;
+  const sum = (): number => {
+    const view = new DataView(memory.read(header, 20).slice().buffer);
+    let total = 0;
+    for (let at = 0; at < 20; at += 2) total += view.getUint16(at);
+    return (total & 0xffff) + (total >>> 16);
+  };
+  memory.writeUint(header + 10n, 2, BigInt(~sum() & 0xffff));
+  const view = new DataView(memory.read(header + 10n, 2).slice().buffer);
+  memory.writeUint(header + 10n, 2, BigInt(view.getUint16(0)));
+  assert.equal(sum(), 0xffff);
+  assert.equal(bench.call('bpf_skb_ecn_set_ce', packet.address), 1n);
+  assert.equal(bench.word(header + 1n, 1), 3n);
+  assert.equal(sum(), 0xffff);
+  memory.writeUint(header + 1n, 1, 0n);
+  assert.equal(bench.call('bpf_skb_ecn_set_ce', packet.address), 0n);
+});
+
+test('no hardware has looked at checksums', () => {
+  assert.equal(bench.call('bpf_csum_level', skb.address, 0), -13n);
+  assert.equal(bench.call('bpf_csum_level', skb.address, 1), 0n);
+  assert.equal(bench.call('bpf_csum_level', skb.address, 4), EINVAL);
+});
+
 test('packets of flow dissectors and of reuseport groups', () => {
   const data = bench.place(Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8));
   const dissector = kernel.create('bpf_flow_dissector', { data, data_end: data + 8n });
