@@ -76,10 +76,11 @@ export function afterRegion(): usize {
   const records: usize = isFused(op) ? 2 : 1;
   memory.copy(scratch, u, records * UOP);
   store<u8>(scratch, op, U_OP);
+  const next = u + records * UOP;
   const link = scratch + records * UOP;
   store<u8>(link, OP_LINK, U_OP);
   store<u8>(link, OP_LINK, U_LIVE);
-  store<u64>(link, load<u64>(u, U_IP), U_IP);
-  store<u32>(link, <u32>(u + records * UOP), U_TARGET);
+  store<u64>(link, load<u64>(next, U_IP), U_IP);
+  store<u32>(link, <u32>next, U_TARGET);
   return scratch;
 }

@@ -22,6 +22,8 @@ export interface X86Options {
   readonly stackSize?: number;
   /** A fault on a user address is never repaired, as Linux 5.12 and later do on a CPU with SMAP. */
   readonly smap?: boolean;
+  /** Instructions before loops are looked for that are worth translating; Infinity = none is translated. */
+  readonly hotAfter?: number;
 }
 
 export interface X86RunOptions {
@@ -98,7 +100,7 @@ export class X86Engine {
 
   constructor(core: Core, memory: GuestMemory, options: X86Options = {}) {
     this.#cpu = new Cpu(core);
-    this.#regions = new X86Regions(this.#cpu);
+    this.#regions = new X86Regions(this.#cpu, options.hotAfter);
     this.#memory = memory;
     this.#cpu.setSmap(options.smap ?? false);
     this.#log = new FaultLog(core);
@@ -131,6 +133,11 @@ export class X86Engine {
     } finally {
       if (saved) this.#cpu.restore(saved);
     }
+  }
+
+  /** Loops that were translated so far. */
+  get regions(): number {
+    return this.#regions.made;
   }
 
   /** Sets up a run that `resume` takes further, beside other runs: it needs a stack of its own. */

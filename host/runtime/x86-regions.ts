@@ -4,38 +4,48 @@ import { readMicroOp } from '../wasm/x86/micro-op.js';
 import { regionModule } from '../wasm/x86/region-module.js';
 import { regionAt } from '../wasm/x86/region.js';
 
-/** Instructions between two looks at what runs: at first, and when nothing new was found for a while. */
-const SHORTEST = 100_000;
-const LONGEST = 500_000;
+/** Instructions between two looks at what runs: at first, and how many times that when nothing new is found. */
+const FIRST = 100_000;
+const LONGEST = 5;
 /** Instructions of the shortest run of the core: below it, it steps one by one. */
 const LEAST_SLICE = 4096;
-/** Places that get a region, at most, before code changes. */
-const MOST = 64;
+/** Places that are looked at, at most, before code changes. */
+const MOST = 1024;
 
 /** Finds the loops that x86 code spends its time in and lets them run as WebAssembly. */
 export class X86Regions {
   /** Places that were looked at. */
   readonly #known = new Set<GuestAddress>();
   #generation = 0;
-  #interval = SHORTEST;
+  /** Regions made so far. */
+  made = 0;
+  #interval: number;
   /** Instructions until the next look. */
-  #left = SHORTEST;
+  #left: number;
 
-  constructor(private readonly cpu: Cpu) {}
+  /** `after`: instructions before the first look. */
+  constructor(
+    private readonly cpu: Cpu,
+    private readonly after = FIRST,
+  ) {
+    this.#interval = after;
+    this.#left = after;
+  }
 
   /**
    * Instructions to run before the CPU comes back. It has to in any case: the JS engine switches to optimised code
    * only then.
    */
   get slice(): number {
-    return Math.max(this.#left, LEAST_SLICE);
+    return Math.min(Math.max(this.#left, LEAST_SLICE), LONGEST * FIRST);
   }
 
   /** So many instructions ran; `isSlice`: in the middle of code. */
   ran(steps: number, isSlice: boolean): void {
     this.#left -= steps;
     if (!isSlice || this.#left > 0) return;
-    this.#interval = this.#sample(this.cpu.ip) ? SHORTEST : Math.min(2 * this.#interval, LONGEST);
+    const isNew = this.#sample(this.cpu.ip);
+    this.#interval = isNew ? this.after : Math.min(2 * this.#interval, LONGEST * this.after);
     this.#left = this.#interval;
   }
 
@@ -55,6 +65,8 @@ export class X86Regions {
     if (!region) return false;
     const module = new WebAssembly.Module(regionModule(region, cpu.places) as BufferSource);
     const { exports } = new WebAssembly.Instance(module, { env: cpu.regionImports });
-    return cpu.setRegion(at, exports.run);
+    const isIn = cpu.setRegion(at, exports.run);
+    this.made += isIn ? 1 : 0;
+    return isIn;
   }
 }
