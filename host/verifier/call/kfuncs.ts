@@ -11,7 +11,7 @@ import { type Kfunc, kfuncKey } from '../prepared.js';
 import { acquireReference, endRcuPointers, releaseReference } from '../references.js';
 import { W_A, W_B, W_C, W_ID, W_REF, W_SUBREG, W_TYPE } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
-import { Errno } from '../verifier-error.js';
+import { Errno, VerifierError } from '../verifier-error.js';
 import { isAsyncCallbackKfunc, isSyncCallbackKfunc } from './callback-kinds.js';
 import { newMeta } from './arguments.js';
 import { simulateCallback } from './callbacks.js';
@@ -192,8 +192,7 @@ export function simulateKfunc(env: Env, at: InsnIndex): InsnIndex {
   const text = `${kfunc.name}#${kfunc.id}`;
   if (call.meta.callback >= 0) {
     call.meta.graph = call.graph;
-    if (isSyncCallbackKfunc(kfunc.name)) simulateCallback(env, at, 'rbtree', call.meta);
-    if (isAsyncCallbackKfunc(kfunc.name)) simulateCallback(env, at, 'wq', call.meta);
+    callBack(env, at, call, text);
   }
   simulateSections(env, call);
   if ((flags & KfuncFlag.RELEASE) !== 0 && !releaseReference(env, call.meta.reference)) {
@@ -210,6 +209,17 @@ export function simulateKfunc(env: Env, at: InsnIndex): InsnIndex {
   setResult(env, call);
   if ((flags & KfuncFlag.ITER_NEXT) !== 0) forkIterator(env, at);
   return at + 1;
+}
+
+/** Queues the function that the kfunc calls. */
+function callBack(env: Env, at: InsnIndex, { kfunc, meta }: KfuncCall, text: string): void {
+  try {
+    if (isSyncCallbackKfunc(kfunc.name)) simulateCallback(env, at, 'rbtree', meta);
+    if (isAsyncCallbackKfunc(kfunc.name)) simulateCallback(env, at, 'wq', meta);
+  } catch (error) {
+    if (error instanceof VerifierError) env.fail(error.errno, `kfunc ${text} failed callback verification`);
+    throw error;
+  }
 }
 
 function simulateThrow(env: Env): InsnIndex {
