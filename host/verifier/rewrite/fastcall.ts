@@ -11,6 +11,7 @@ import {
   BPF_ST,
   BPF_STX,
   BPF_X,
+  INSN_SIZE,
   MAX_BPF_STACK,
 } from '../../../assembly/isa.js';
 import type { InsnIndex } from '../../quantities.js';
@@ -58,9 +59,19 @@ export function removeFastcallSpills(env: RewriteEnvironment, code: Code, stackD
 
 /** Frames without the slots that {@link removeFastcallSpills} frees, which the limits of the stack leave out. */
 export function shrinkFastcallFrames(prepared: Prepared, stackDepth: Int32Array): void {
+  if (!spills(prepared.insns)) return;
   const functions = Int32Array.from(prepared.subprograms, (subprogram) => subprogram.start);
   const removal = findRemoval(prepared, { stream: InsnStream.parse(prepared.insns), functions });
   for (const [index, depth] of removal?.depths ?? []) stackDepth[index] = depth;
+}
+
+/** Whether a call stands before a load from the stack at all, as in most programs none does. */
+function spills(insns: Uint8Array): boolean {
+  for (let at = INSN_SIZE; at < insns.length; at += INSN_SIZE) {
+    if (insns[at] === FILL && insns[at + 1] >>> 4 === BPF_REG_FP && insns[at - INSN_SIZE] === CALL)
+      return true;
+  }
+  return false;
 }
 
 function findRemoval(prepared: Prepared, { stream, functions }: Code): Removal | null {
