@@ -35,7 +35,7 @@ export interface KernelView {
   /** Created maps, in the order of ProgramSpec.maps. */
   readonly maps: readonly LoadedMap[];
   /** Program that the one being loaded attaches to; absent = it attaches to the kernel. */
-  readonly target?: TargetProgram;
+  readonly target?: TargetProgram | undefined;
   /**
    * Address of a kernel function or variable; symbols that no profile names get a stable address of their own,
    * in kernel text within rel32 of images. 0 = the kernel has no such symbol.

@@ -38,7 +38,8 @@ function verifyAndRewrite(spec: ProgramSpec, kernel: KernelView, options: Verify
   const privileged = options.privileged ?? true;
   const perfmon = privileged && (options.perfmon ?? true);
   const prepared = prepare(spec, kernel, { privileged, perfmon, jit: options.jit ?? true });
-  const around = prepared.isExtension ? withoutTarget(kernel) : kernel;
+  // An extension is verified as the program that it extends was: for what that one attaches to.
+  const around = prepared.isExtension ? { ...kernel, target: undefined } : kernel;
   const simulated = simulate(prepared, around, options);
   const closing: LogRecord = { level: LOG_LEVEL1, insn: 0, text: statsText(simulated.stats) };
   try {
@@ -51,12 +52,6 @@ function verifyAndRewrite(spec: ProgramSpec, kernel: KernelView, options: Verify
     const line: LogRecord = { level: LOG_LEVEL1, insn: insn ?? 0, text: error.message };
     throw new VerifierError(error.errno, error.message, insn, [...simulated.log, line, closing]);
   }
-}
-
-/** An extension is verified as the program that it extends was: for what that one attaches to. */
-function withoutTarget(kernel: KernelView): KernelView {
-  const { target: _, ...rest } = kernel;
-  return rest;
 }
 
 const isTracer = (spec: ProgramSpec | undefined): boolean => spec?.type === ProgType.TRACING;
