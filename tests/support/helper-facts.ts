@@ -476,6 +476,14 @@ export function targetOf(home: Home, name: string, is61: boolean): string | null
   return sleeps ? `${symbol}_sleepable` : symbol;
 }
 
+/** Whether programs without privileges may call the helper, where programs of the type may at all. */
+export function isOpen(home: Home, name: string): boolean {
+  const closed = new Set(['bpf', 'perfmon'].flatMap((list) => LISTS[list]!.split(/\s+/)));
+  const own = (ORDER[home.type] ?? []).filter((list) => !['bpf', 'perfmon', 'skbase'].includes(list));
+  const isOwn = own.some((list) => LISTS[list]!.split(/\s+/).some((word) => word.split('>')[0] === name));
+  return isOwn || (!closed.has(name) && !name.startsWith('skc_to_'));
+}
+
 /** The kernel function that a helper call goes to; null = programs of this kind may not call it. */
 export function symbolOf(home: Home, name: string, is61: boolean): string | null {
   if (isRefused(home, name, is61) || (is61 && BEFORE_612.has(name))) return null;

@@ -8,7 +8,7 @@ import {
   takesPacket,
 } from '../../support/helper-calls.js';
 import { type HelperFact, HELPERS, symbolOf } from '../../support/helper-facts.js';
-import { type Verdict, type VerifierCase, verifierGroups } from '../../support/verifier-cases.js';
+import { MAP, type Verdict, type VerifierCase, verifierGroups } from '../../support/verifier-cases.js';
 
 /** Types that each kind of argument takes, as the kernels name them: 6.12, then 6.1 when it differs. */
 const MAP_MEMORY = 'fp, pkt, pkt_meta, map_key, map_value';
@@ -42,6 +42,10 @@ const TAKEN: Readonly<Record<string, readonly [string, string?]>> = {
   DYNPTR: ['fp, dynptr_ptr'],
   UNINIT_DYNPTR: ['fp, dynptr_ptr'],
 };
+/** Programs of iterators read kernel structs before they call. */
+const ITER = 28;
+/** Helpers that take one type of map, or a few, without hashes. */
+const NEEDS_TYPE = /^(?!timer_|for_each|map_lookup_elem|map_(update|delete))/;
 /** MEM that the helper writes, by helper and argument. */
 const WRITTEN = new Set(['69:1', '147:1', '149:0', '165:0', '163:2', '142:1']);
 const FIXED: Readonly<Record<string, number>> = {
@@ -74,6 +78,7 @@ interface Change {
   readonly want: Verdict;
   readonly want61?: Verdict | null;
   readonly packet?: boolean;
+  readonly options?: Partial<VerifierCase>;
   /** Right after the call. */
   readonly result?: string;
   /** Right before the arguments. */
@@ -329,6 +334,27 @@ function resultChange(fact: HelperFact): Change {
   return { ...base, want: memory(isStruct ? 'ptr_or_null_' : `${kind!.replace(' ', '_')}_or_null`) };
 }
 
+/** Licence, and the type of the map. */
+function conditions(fact: HelperFact, setting: Setting): Change[] {
+  const list: Change[] = [];
+  if (
+    fact.gpl &&
+    setting.home.attachType !== ITER &&
+    setting.home.type !== 'LSM' &&
+    setting.home.type !== 'STRUCT_OPS'
+  ) {
+    const message = 'cannot call GPL-restricted function from non-GPL compatible program';
+    list.push({ what: 'not GPL', args: {}, options: { license: 'MIT' }, want: ['EINVAL', message] });
+  }
+  const [map] = mapsOf(fact, setting);
+  if (fact.args.includes('MAP') && map!.type !== MAP.HASH && NEEDS_TYPE.test(fact.name)) {
+    const message = `cannot pass map_type ${MAP.HASH} into func bpf_${fact.name}#${fact.id}`;
+    const maps = [{ type: MAP.HASH }, ...mapsOf(fact, setting).slice(1)];
+    list.push({ what: 'a hash', args: {}, options: { maps }, want: ['EINVAL', message] });
+  }
+  return list;
+}
+
 function cases(fact: HelperFact): VerifierCase[] {
   const setting = settingOf(fact);
   const in61 = setting.only612 !== true && fact.id < 210 && symbolOf(setting.home, fact.name, true) !== null;
@@ -336,6 +362,7 @@ function cases(fact: HelperFact): VerifierCase[] {
     rule: `helper ${fact.name}`,
     name: `bpf_${fact.name}: ${change.what} in R${Number(Object.keys(change.args)[0] ?? 0) + 1}`,
     ...tail(fact, setting),
+    ...change.options,
     text: callText(
       fact,
       change.before === undefined ? setting : { ...setting, before: change.before },
@@ -346,7 +373,11 @@ function cases(fact: HelperFact): VerifierCase[] {
     want: change.want,
     ...(in61 && change.want61 !== null ? { want61: change.want61 ?? change.want } : {}),
   });
-  const list: Change[] = [{ what: 'as wanted', args: {}, want: 'ok' }, resultChange(fact)];
+  const list: Change[] = [
+    { what: 'as wanted', args: {}, want: 'ok' },
+    resultChange(fact),
+    ...conditions(fact, setting),
+  ];
   fact.args.forEach((_, index) => list.push(...changes(fact, setting, index)));
   return list.map(row);
 }

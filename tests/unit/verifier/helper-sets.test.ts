@@ -1,4 +1,5 @@
 import {
+  isOpen,
   type HelperFact,
   HELPERS,
   type Home,
@@ -47,4 +48,25 @@ function cases(home: Home): VerifierCase[] {
   });
 }
 
-verifierGroups('helpers of program types', HOMES.flatMap(cases), (test) => test.name!.replace(/:.*/, ''));
+/** Lists that need CAP_BPF or CAP_PERFMON. */
+const WITHOUT: readonly Home[] = [{ type: 'SOCKET_FILTER' }, { type: 'CGROUP_SKB', attachType: 1 }];
+const unprivileged = WITHOUT.flatMap((home) =>
+  cases(home).map((test, at): VerifierCase => {
+    const fact = HELPERS.filter(({ name }) => name !== 'ktime_get_ns')[at]!;
+    const name = `bpf_${fact.name}#${fact.id}`;
+    if (isOpen(home, fact.name)) return { ...test, unprivileged: true };
+    const refused = (text: string): Verdict => ['EINVAL', `${text} ${name}`];
+    const unknown: Verdict = ['EINVAL', `invalid func unknown#${fact.id}`];
+    return {
+      ...test,
+      name: `unprivileged ${test.name!}`,
+      unprivileged: true,
+      want: refused('program of this type cannot use helper'),
+      want61: fact.id > 209 ? unknown : refused('unknown func'),
+    };
+  }),
+);
+
+verifierGroups('helpers of program types', [...HOMES.flatMap(cases), ...unprivileged], (test) =>
+  test.name!.replace(/:.*/, ''),
+);
