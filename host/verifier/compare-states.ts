@@ -18,7 +18,9 @@ export type Exactness = (typeof Exactness)[keyof typeof Exactness];
 
 function resourcesMatch(domain: ScalarDomain, old: State, cur: State): boolean {
   if (old.rcuDepth !== cur.rcuDepth || old.preemptDepth !== cur.preemptDepth) return false;
-  if (old.inSleepable !== cur.inSleepable || old.speculative !== cur.speculative) return false;
+  if (old.inSleepable !== cur.inSleepable) return false;
+  // A mispredicted path proves nothing about one that is taken; the other way round all of it was followed.
+  if (old.speculative && !cur.speculative) return false;
   if ((old.lock === null) !== (cur.lock === null)) return false;
   if (old.lock !== null && cur.lock !== null) {
     if (old.lock.where !== cur.lock.where || domain.idsSame(old.lock.id, cur.lock.id) === 0) return false;

@@ -19,7 +19,8 @@ function logOf(program: Program, version: KernelName, logLevel: number): string 
   const { spec, kernel } = loadCase({ rule: '', ...program }, version);
   let records: readonly LogRecord[];
   try {
-    records = verify(spec, kernel, { core, logLevel }).log;
+    const privileged = program.unprivileged !== true;
+    records = verify(spec, kernel, { core, logLevel, privileged }).log;
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
     records = error.log;
@@ -455,3 +456,18 @@ for (const version of ['6.12', '6.1'] as const) {
     });
   }
 }
+
+test('a mispredicted path ends where a path that is taken was proved', () => {
+  const program: Program = {
+    unprivileged: true,
+    flags: BPF_F_TEST_STATE_FREQ,
+    text: `
+      r6 = 0
+      if r6 == 0x0 goto meet
+      r0 = 1
+      meet: r0 = 0
+      exit`,
+  };
+  // Slots 0, 1, 3, 4, then 2 and, on arriving at 3, no more.
+  assert.match(logOf(program, '6.12', 1), /^3: safe\nprocessed 6 insns/m);
+});
