@@ -59,6 +59,11 @@ const DEFAULT_STACK = 16384;
 const VERIFIED_ROOM = 1024;
 /** Bytes from a context on that a verified program may touch: no context of Linux is larger. */
 const CONTEXT_REACH = 1024;
+/**
+ * Steps that generated code may seem to go past its budget: it looks at its fuel where it loops, and pays for the
+ * longest round before it runs one. More than the largest program has.
+ */
+const OVERDRAFT = 1n << 21n;
 const DEFAULT_STEPS = 10_000_000_000n;
 /** Pointers to functions of raw programs, which cannot take any. */
 const UNPLACED = 0xffffffffa8000000n;
@@ -202,14 +207,13 @@ export class WasmEngine {
     const isChecked = program.verified && !this.#isContext(args[0] ?? 0n);
     const running: Running = { options, isChecked, caller: program.handle };
     this.#running = running;
-    state.fuel = budget;
+    state.fuel = budget + OVERDRAFT;
     let r0 = 0n;
     let oops: RawOops | null = null;
     let steps = 0n;
     try {
       r0 = this.#enterCatching(isChecked ? this.#checked(program) : program, args, running);
-      // Generated code looks at its fuel where it loops.
-      if (state.fuel < 0n) throw stepsOver(options.maxSteps, 0);
+      if (state.fuel < OVERDRAFT) throw stepsOver(options.maxSteps, 0);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
       else if (thrown instanceof OopsSignal) oops = thrown.oops;
@@ -217,7 +221,7 @@ export class WasmEngine {
     } finally {
       this.#faults.drain();
       this.#running = outer;
-      steps = budget - state.fuel;
+      steps = budget + OVERDRAFT - state.fuel;
       if (before) state.restore(before);
     }
     return { r0, steps, faults: this.#faults.since(logged), oops };
@@ -315,6 +319,7 @@ export class WasmEngine {
     const running = this.#running as Running;
     const { options } = running;
     running.caller = handle;
+    if (this.#state.fuel < OVERDRAFT) throw stepsOver(options.maxSteps, 0);
     this.#faults.drain();
     const r0 = options.gate(gate, this.#state.arguments());
     this.#state.refreshWindow();

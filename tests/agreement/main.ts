@@ -17,7 +17,10 @@ const machines = await Promise.all(versions.map((version) => Machine.create(vers
 const start = performance.now();
 const done = (): number => machines.reduce((sum, { tally }) => sum + tally.cases, 0);
 
-for (let at = seed; done() < Number(values.cases); at++) {
+let isStopped = false;
+process.once('SIGINT', () => (isStopped = true));
+for (let at = seed; done() < Number(values.cases) && !isStopped; at++) {
+  if (at % 100 === 0) await new Promise(setImmediate);
   // Four programs of the newer kernel for one of the older.
   machines[at % 5 === 4 ? machines.length - 1 : 0]!.run(at);
   if (process.stderr.isTTY ? done() % 100 === 0 : done() % 5000 === 0)

@@ -38,6 +38,19 @@ describe('raw programs that never end', () => {
   const budgets: [string, Uint8Array][] = [
     ['instructions', code(...Array.from({ length: 9 }, () => zero), EXIT)],
     ['helpers', code(zero, ...Array.from({ length: 3 }, () => insn(0x85, 0, 0, 0, 7)), zero, EXIT)],
+    [
+      'a loop that ends early in its last round',
+      code(
+        insn(0xb7, 1, 0, 0, 3),
+        insn(0x15, 1, 0, 13, 0),
+        ...Array.from({ length: 10 }, () => zero),
+        insn(0x17, 1, 0, 0, 1),
+        insn(0x25, 1, 0, 1, 99),
+        insn(0x05, 0, 0, -14),
+        zero,
+        EXIT,
+      ),
+    ],
     ['functions', code(callLocal(2), callLocal(1), EXIT, insn(0x85, 0, 0, 0, 7), zero, EXIT)],
   ];
   for (const [name, insns] of budgets)
