@@ -1,3 +1,5 @@
+import type { Refusal } from './request.js';
+
 type Child = Node | string | null;
 
 interface Properties {
@@ -49,6 +51,13 @@ export function asText(id: string, command: string, text: string): HTMLElement {
     { class: 'text' },
     element('summary', {}, 'As ', element('code', {}, command), ' prints it'),
     element('pre', { id }, text),
+  );
+}
+
+/** Programs that cannot be shown. */
+export function refusals(refused: readonly Refusal[], verb: string, after = ''): HTMLElement[] {
+  return refused.map(({ program, reason }) =>
+    element('p', { class: 'result bad' }, `${program} ${verb}: `, element('code', {}, reason), after),
   );
 }
 

@@ -4,6 +4,7 @@ import {
   type Kernel,
   listProgram,
   type LoadedObject,
+  type LoadedProgram,
   parseScene,
   profile,
   icedDisassembler,
@@ -23,6 +24,7 @@ import type {
   ListedFunction,
   ListingAnswer,
   LookupAnswer,
+  Refusal,
   RunAnswer,
   Subject,
   VerdictAnswer,
@@ -51,8 +53,9 @@ export const evaluator: Evaluator = {
   async run(subject, engine) {
     const { kernel, object } = await load(subject);
     const { scene } = subject;
+    const { programs, rejected } = loadPrograms(object);
     const report = runObject(kernel, object, {
-      programs: accepted(object),
+      programs: programs.map(({ name }) => name),
       engine,
       scene: scene === null ? undefined : parseScene(new TextDecoder().decode(scene.bytes), scene.name),
       sceneFile: scene?.name,
@@ -62,7 +65,12 @@ export const evaluator: Evaluator = {
       map,
       entries: entries.map(({ key, value }) => [renderValue(key), renderValue(value)] as const),
     }));
-    return { programs: report.programs, maps, text: renderObject(report, FAULTS_SHOWN) } satisfies RunAnswer;
+    return {
+      rejected,
+      programs: report.programs,
+      maps,
+      text: renderObject(report, FAULTS_SHOWN),
+    } satisfies RunAnswer;
   },
 
   async list(subject) {
@@ -73,22 +81,22 @@ export const evaluator: Evaluator = {
       symbol: symbolNames(kernel),
     } as const;
     const functions: ListedFunction[] = [];
-    const refused: ListingAnswer['refused'][number][] = [];
-    for (const name of accepted(object)) {
-      const program = object.program(name);
-      if (program.jitError) refused.push({ program: name, reason: program.jitError.message });
+    const refused: Refusal[] = [];
+    const { programs, rejected } = loadPrograms(object);
+    for (const program of programs) {
+      if (program.jitError) refused.push({ program: program.name, reason: program.jitError.message });
       listProgram(program, options).forEach((listing, index) =>
         functions.push({ ...listing, extable: rawEntries(program.images[index].extable) }),
       );
     }
     const text = functions.map((listing) => renderListing(listing, false)).join('\n');
-    return { functions, text, refused } satisfies ListingAnswer;
+    return { rejected, functions, text, refused } satisfies ListingAnswer;
   },
 
   async lookup(subject, threads): Promise<LookupAnswer> {
     const { object } = await load(subject);
     return lookupOnThreads(
-      accepted(object).flatMap((name) => object.program(name).images),
+      loadPrograms(object).programs.flatMap(({ images }) => images),
       threads,
     );
   },
@@ -102,17 +110,19 @@ async function load(subject: Subject): Promise<{ kernel: Kernel; object: LoadedO
   return { kernel, object: kernel.loadObject(subject.object.bytes, { fileName: subject.object.name }) };
 }
 
-/** Programs that the verifier accepts, loaded. */
-function accepted(object: LoadedObject): string[] {
-  return object.programNames.filter((name) => {
+/** Loads an object's programs: those that the verifier accepts, and why not the others. */
+function loadPrograms(object: LoadedObject): { programs: LoadedProgram[]; rejected: Refusal[] } {
+  const programs: LoadedProgram[] = [];
+  const rejected: Refusal[] = [];
+  for (const name of object.programNames) {
     try {
-      object.program(name);
-      return true;
+      programs.push(object.program(name));
     } catch (error) {
-      if (error instanceof VerifierError) return false;
-      throw error;
+      if (!(error instanceof VerifierError)) throw error;
+      rejected.push({ program: name, reason: error.message });
     }
-  });
+  }
+  return { programs, rejected };
 }
 
 function kernelBtf({ bytes }: GivenFile): Promise<Btf> {

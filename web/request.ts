@@ -22,8 +22,15 @@ export interface VerdictAnswer {
   readonly text: string;
 }
 
+/** A program that cannot be shown, and why. */
+export interface Refusal {
+  readonly program: string;
+  readonly reason: string;
+}
+
 /** Runs of the accepted programs, and the same as `faultline run` prints it. */
 export interface RunAnswer {
+  readonly rejected: readonly Refusal[];
   readonly programs: ObjectReport['programs'];
   /** Keys and values as text. */
   readonly maps: readonly {
@@ -40,10 +47,11 @@ export interface ListedFunction extends ListingFunction {
 
 /** Listings of the accepted programs, and the same as `faultline jit` prints it. */
 export interface ListingAnswer {
+  readonly rejected: readonly Refusal[];
   readonly functions: readonly ListedFunction[];
   readonly text: string;
   /** Programs that the JIT refused, and why. */
-  readonly refused: readonly { readonly program: string; readonly reason: string }[];
+  readonly refused: readonly Refusal[];
 }
 
 export interface LookupAnswer {

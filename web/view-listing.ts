@@ -1,20 +1,19 @@
 import type { ListingRow } from 'faultline';
-import { asText, count, element, table } from './element.js';
+import { asText, count, element, refusals, table } from './element.js';
 import type { ListedFunction, ListingAnswer } from './request.js';
 
 /** Instructions of a function that are shown; the text has them all. */
 const MOST_ROWS = 3000;
 
 /** BPF, x86 and exception table of every function. */
-export function viewListing({ functions, text, refused }: ListingAnswer): HTMLElement {
+export function viewListing({ rejected, functions, text, refused }: ListingAnswer): HTMLElement {
   return element(
     'div',
     {},
-    ...refused.map(({ program, reason }) =>
-      element('p', { class: 'result bad' }, `${program}: ${reason}; the program runs in the interpreter`),
-    ),
+    ...refusals(rejected, 'was rejected'),
+    ...refusals(refused, 'has no image', '; it runs in the interpreter'),
     ...functions.map(viewFunction),
-    asText('list-text', 'faultline jit', text),
+    rejected.length > 0 ? null : asText('list-text', 'faultline jit', text),
   );
 }
 

@@ -1,5 +1,5 @@
 import type { FaultReport, ProgramReport, RunReport } from 'faultline';
-import { asText, count, element, table } from './element.js';
+import { asText, count, element, refusals, table } from './element.js';
 import type { RunAnswer } from './request.js';
 
 /** Rows of a table of faults. */
@@ -9,15 +9,16 @@ const KINDS = { pf: '#PF', gp: '#GP', guard: 'guard' } as const;
 
 /** What the programs did; `goTo` shows an instruction in the listing. */
 export function viewRun(
-  { programs, maps, text }: RunAnswer,
+  { rejected, programs, maps, text }: RunAnswer,
   goTo: (symbol: string, insn: number) => void,
 ): HTMLElement {
   return element(
     'div',
     {},
+    ...refusals(rejected, 'was rejected'),
     ...programs.map((program) => viewProgram(program, goTo)),
     ...maps.map(viewMap),
-    asText('run-text', 'faultline run', text),
+    rejected.length > 0 ? null : asText('run-text', 'faultline run', text),
   );
 }
 

@@ -136,7 +136,10 @@ describe('the page', { skip: executablePath === undefined ? ADVICE : false, time
       () => document.querySelector('.verdict:has(.bad) pre.log')?.textContent !== '…',
     );
     assert.match((await refused.locator('pre.log').textContent()) ?? '', /processed \d+ insns/);
+    await click('#tab-run');
+    assert.match((await text('#panel')) ?? '', /^m_sx was rejected: BPF_LDX uses reserved fields/);
     await select('kernel', 'linux-6.12');
+    assert.doesNotMatch((await text('#panel')) ?? '', /m_sx was rejected/);
   });
 
   it('takes a scene and the BTF of a kernel with an object', async () => {
