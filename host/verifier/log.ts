@@ -12,6 +12,8 @@ export interface LogRecord {
 export const LOG_LEVEL1 = 1;
 export const LOG_LEVEL2 = 2;
 export const LOG_STATS = 4;
+/** The beginning is kept where the end does not fit (Linux 6.12). */
+export const LOG_FIXED = 8;
 
 const DEFAULT_SIZE = 1 << 20;
 /** Column the state after an instruction starts at, and the tab it is rounded to (Linux log format). */

@@ -5,7 +5,10 @@ import type { Env } from './env.js';
 /** How a program is loaded. */
 export interface VerifyOptions {
   readonly core: Core;
-  /** log_level of BPF_PROG_LOAD: bits 1 (result), 2 (each instruction), 4 (statistics); default 0. */
+  /**
+   * log_level of BPF_PROG_LOAD: bits 1 (result), 2 (each instruction), 4 (statistics), 8 (keep the beginning of a log
+   * that does not fit). Default 0.
+   */
   readonly logLevel?: number;
   /**
    * Size of the log buffer in bytes, its NUL included: a log that does not fit refuses the program with ENOSPC, and its

@@ -1,7 +1,7 @@
 import type { ProgramSpec } from '../program/program-spec.js';
 import type { KernelView } from './kernel-view.js';
 import { cutLog } from './log-buffer.js';
-import { LOG_LEVEL1, type LogRecord } from './log.js';
+import { LOG_FIXED, LOG_LEVEL1, type LogRecord } from './log.js';
 import type { VerifyOptions } from './options.js';
 import { prepare } from './prepass/prepare.js';
 import { ProgType } from './prog-type.js';
@@ -18,7 +18,7 @@ import { Errno, VerifierError } from './verifier-error.js';
 export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
   const { logSize, logLevel = 0 } = options;
   if (logSize === undefined || logLevel === 0) return verifyAndRewrite(spec, kernel, options);
-  const keepsEnd = kernel.profile.version === '6.12';
+  const keepsEnd = kernel.profile.version === '6.12' && (logLevel & LOG_FIXED) === 0;
   const refuseWhenFull = (log: readonly LogRecord[]): void => {
     const cut = cutLog(log, logLevel, logSize, keepsEnd);
     if (cut !== null) throw new VerifierError(Errno.ENOSPC, cut.at(-1)?.text ?? '', undefined, cut);
@@ -27,7 +27,7 @@ export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOpt
   try {
     verified = verifyAndRewrite(spec, kernel, options);
   } catch (error) {
-    if (error instanceof VerifierError) refuseWhenFull(error.log);
+    if (error instanceof VerifierError && error.log.length > 0) refuseWhenFull(error.log);
     throw error;
   }
   refuseWhenFull(verified.log);
@@ -37,7 +37,9 @@ export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOpt
 function verifyAndRewrite(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
   const privileged = options.privileged ?? true;
   const perfmon = privileged && (options.perfmon ?? true);
-  const prepared = prepare(spec, kernel, { privileged, perfmon, jit: options.jit ?? true });
+  const { logLevel, logSize } = options;
+  const rights = { privileged, perfmon, jit: options.jit ?? true, logLevel, logSize };
+  const prepared = prepare(spec, kernel, rights);
   // An extension is verified as the program that it extends was: for what that one attaches to.
   const around = prepared.isExtension ? { ...kernel, target: undefined } : kernel;
   const simulated = simulate(prepared, around, options);

@@ -1,4 +1,5 @@
 import { BPF_MAXINSNS } from '../../../assembly/isa.js';
+import { LOG_FIXED, LOG_LEVEL1, LOG_LEVEL2, LOG_STATS } from '../log.js';
 import { ProgType } from '../prog-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
 import type { Prepass } from './prepass.js';
@@ -40,6 +41,8 @@ const FLAGS = 0xff;
 const NAME = /^[A-Za-z0-9_.]*$/;
 const MAX_NAME = 15;
 const MAX_INSNS_UNPRIVILEGED = 4096;
+const LEAST_LOG_61 = 128;
+const MAX_LOG = 0x3fff_ffff;
 
 type Refuse = (errno: number, expected: string) => never;
 
@@ -60,6 +63,20 @@ export function checkLoad(pass: Prepass): void {
   if (!NAME.test(spec.name.slice(0, MAX_NAME))) {
     refuse(Errno.EINVAL, `expected a name of letters, digits, _ and ., found "${spec.name}"`);
   }
+  checkLog(pass, refuse);
+}
+
+/** The log buffer: known levels, a size that goes with them. */
+function checkLog({ rights, isModern }: Prepass, refuse: Refuse): void {
+  const { logLevel = 0, logSize } = rights;
+  const known = LOG_LEVEL1 | LOG_LEVEL2 | LOG_STATS | (isModern ? LOG_FIXED : 0);
+  if ((logLevel & ~known) !== 0) refuse(Errno.EINVAL, `expected log levels of ${known}, found ${logLevel}`);
+  if (logSize === undefined) return;
+  const least = isModern ? 1 : LEAST_LOG_61;
+  const isSize = logSize >= least && logSize <= MAX_LOG && logLevel !== 0;
+  const isNothing = logSize === 0 && logLevel === 0;
+  if (isSize || isNothing) return;
+  refuse(Errno.EINVAL, `expected a log of ${least} to ${MAX_LOG} bytes and a level, found ${logSize}`);
 }
 
 function checkFlags({ spec, isModern }: Prepass, refuse: Refuse): void {

@@ -17,6 +17,9 @@ export interface LoadRights {
   readonly perfmon: boolean;
   /** The kernel has its JIT switched on. */
   readonly jit: boolean;
+  /** log_level and log_size; absent size = a buffer that is large enough. */
+  readonly logLevel?: number | undefined;
+  readonly logSize?: number | undefined;
 }
 
 export const ALL_RIGHTS: LoadRights = { privileged: true, perfmon: true, jit: true };
@@ -31,7 +34,7 @@ export class Prepass {
   constructor(
     readonly spec: ProgramSpec,
     readonly kernel: KernelView,
-    private readonly rights: LoadRights = ALL_RIGHTS,
+    readonly rights: LoadRights = ALL_RIGHTS,
   ) {
     this.stream = InsnStream.parse(spec.insns);
   }

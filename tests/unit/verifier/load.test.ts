@@ -101,6 +101,27 @@ const loads: readonly Load[] = [
   { name: 'a name with a dot', text: NOTHING, spec: { name: 'a.b_C1' }, errno: 'ok' },
 ];
 
+/** log_level and log_size. */
+const buffers: readonly [
+  level: number,
+  size: number | undefined,
+  want: 'ok' | 'EINVAL',
+  want61?: 'ok' | 'EINVAL',
+][] = [
+  [0, undefined, 'ok'],
+  [1, undefined, 'ok'],
+  [7, 65536, 'ok'],
+  [8, 65536, 'ok', 'EINVAL'],
+  [16, 65536, 'EINVAL'],
+  [0, 65536, 'EINVAL'],
+  [0, 0, 'ok'],
+  [1, 0, 'EINVAL'],
+  [4, 127, 'ok', 'EINVAL'],
+  [4, 128, 'ok'],
+  [1, 0x3fff_ffff, 'ok'],
+  [1, 0x4000_0000, 'EINVAL'],
+];
+
 function errnoOf(load: Load, version: KernelName, core: Core): string {
   const { spec, kernel } = loadCase({ rule: '', ...load }, version);
   try {
@@ -121,6 +142,28 @@ describe('BPF_PROG_LOAD', async () => {
       ['6.1', load.errno61 ?? load.errno],
     ] as const) {
       it(`${version} ${want}: ${load.name}`, () => assert.equal(errnoOf(load, version, core), want));
+    }
+  }
+});
+
+describe('log buffer', async () => {
+  const core = await loadCore();
+  for (const [logLevel, logSize, want, want61 = want] of buffers) {
+    for (const [version, wanted] of [
+      ['6.12', want],
+      ['6.1', want61],
+    ] as const) {
+      it(`${version} ${wanted}: level ${logLevel}, size ${logSize ?? 'enough'}`, () => {
+        const { spec, kernel } = loadCase({ rule: '', text: NOTHING }, version);
+        const load = () =>
+          verify(spec, kernel, { core, logLevel, ...(logSize === undefined ? {} : { logSize }) });
+        if (wanted === 'ok') assert.doesNotThrow(load);
+        else
+          assert.throws(
+            load,
+            (error: VerifierError) => error.errno === ERRNO.EINVAL && error.log.length === 0,
+          );
+      });
     }
   }
 });
