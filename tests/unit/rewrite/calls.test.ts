@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { NONE } from '../../../host/verifier/insn-aux.js';
-import { listing, listingOf, map, rewriteCase, type RewriteCase, symbol } from '../../support/rewriting.js';
+import {
+  kernelOf,
+  listing,
+  listingOf,
+  map,
+  rewriteCase,
+  type RewriteCase,
+  symbol,
+} from '../../support/rewriting.js';
 
 const TRACING = 26;
 
@@ -17,6 +25,8 @@ const tracing = (attachType: number, target: string): Pick<RewriteCase, 'type' |
 
 const FENTRY = tracing(24, 'wake_up_new_task');
 const FEXIT = tracing(25, 'wake_up_new_task');
+
+const jiffies = (kernel: '6.12' | '6.1'): bigint => kernelOf(kernel, []).symbolAddress('jiffies');
 
 const lookup: Pick<RewriteCase, 'before' | 'facts'> = {
   before: 'call bpf_map_lookup_elem\nexit',
@@ -125,6 +135,23 @@ const lookups: readonly Case[] = [
       exit`,
   },
   {
+    name: 'array of maps of 6.1',
+    ...lookup,
+    kernel: '6.1',
+    maps: [map(12, { valueSize: 4, maxEntries: 8 })],
+    after: `
+      r1 += 272
+      r0 = *(u32 *)(r2 +0)
+      if r0 >= 0x8 goto none
+      r0 <<= 3
+      r0 += r1
+      r0 = *(u64 *)(r0 +0)
+      if r0 == 0x0 goto none
+      goto +1
+      none: r0 = 0
+      exit`,
+  },
+  {
     name: 'hash with an odd key',
     ...lookup,
     maps: [map(1, { keySize: 5 })],
@@ -145,6 +172,32 @@ const lookups: readonly Case[] = [
       if r1 != 0x0 goto +1
       *(u8 *)(r0 +35) = 1
       r0 += 64
+      exit`,
+  },
+  {
+    name: 'LRU hash of 6.1',
+    ...lookup,
+    kernel: '6.1',
+    maps: [map(9, { keySize: 4 })],
+    after: `
+      call ${symbol('__htab_map_lookup_elem')}
+      if r0 == 0x0 goto +4
+      r1 = *(u8 *)(r0 +35)
+      if r1 != 0x0 goto +1
+      *(u8 *)(r0 +35) = 1
+      r0 += 56
+      exit`,
+  },
+  {
+    name: 'hash of maps of 6.1',
+    ...lookup,
+    kernel: '6.1',
+    maps: [map(13, { keySize: 4, valueSize: 4 })],
+    after: `
+      call ${symbol('__htab_map_lookup_elem')}
+      if r0 == 0x0 goto +2
+      r0 += 56
+      r0 = *(u64 *)(r0 +0)
       exit`,
   },
   {
@@ -286,6 +339,38 @@ const calls: readonly Case[] = [
     after: `
       r0 = r2
       r0 = atomic64_xchg((u64 *)(r1 +0), r0)
+      exit`,
+  },
+  {
+    name: 'exchange of a kernel pointer in 6.1',
+    kernel: '6.1',
+    before: 'call bpf_kptr_xchg\nexit',
+    after: `call ${symbol('bpf_kptr_xchg')}\nexit`,
+  },
+  ...(['6.12', '6.1'] as const).map((kernel): Case => ({
+    name: `jiffies of ${kernel}`,
+    kernel,
+    before: 'call bpf_jiffies64\nexit',
+    after: `
+      r0 = ${jiffies(kernel)} ll
+      r0 = *(u64 *)(r0 +0)
+      exit`,
+  })),
+  {
+    name: 'number of arguments of the traced function',
+    before: 'call bpf_get_func_arg_cnt\nexit',
+    ...FENTRY,
+    after: `
+      r0 = *(u64 *)(r1 -8)
+      exit`,
+  },
+  {
+    name: 'address of the traced function',
+    before: 'call bpf_get_func_ip\nexit',
+    ...FEXIT,
+    kernel: '6.1',
+    after: `
+      r0 = *(u64 *)(r1 -16)
       exit`,
   },
 ];
