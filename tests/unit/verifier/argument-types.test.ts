@@ -207,7 +207,7 @@ const kernelPointers: readonly VerifierCase[] = [
       r6 = r0
       r1 = r6
       call bpf_task_pt_regs${OUT}`,
-    want: eacces('R1 type=ptr_or_null_ expected=ptr_, trusted_ptr_, rcu_ptr_'),
+    want: eacces('R1 type=trusted_ptr_or_null_ expected=ptr_, trusted_ptr_, rcu_ptr_'),
   },
   {
     rule: OTHER,
