@@ -84,6 +84,41 @@ const functions: readonly VerifierCase[] = [
   },
 ];
 
+/** `depth` static functions call each other, the last calls a global one. */
+const globalBelow = (depth: number): Partial<VerifierCase> => ({
+  c: `${MAIN} ${Array.from({ length: depth }, (_, i) => `static int f${i}(void);`).join(' ')} int g(void);`,
+  text: `
+    call f0
+    r0 = 0
+    exit
+    ${Array.from({ length: depth }, (_, i) => `f${i}: call ${i + 1 < depth ? `f${i + 1}` : 'g'}\nexit`).join('\n')}
+    g: r0 = 0
+    exit`,
+});
+
+const deep: readonly VerifierCase[] = [
+  {
+    rule: 'the call stack of %d frames is too deep',
+    name: 'a global function',
+    ...globalBelow(6),
+    ...both('ok'),
+  },
+  {
+    rule: 'the call stack of %d frames is too deep',
+    name: 'a global function is not entered',
+    ...globalBelow(7),
+    want: ['E2BIG', 'the call stack of 9 frames is too deep !'],
+    want61: ['E2BIG', 'the call stack of 9 frames is too deep'],
+  },
+  {
+    rule: 'the call stack of %d frames is too deep',
+    name: 'Linux 6.1 counts before it looks at arguments',
+    ...{ ...globalBelow(7), c: globalBelow(7).c!.replace('g(void)', 'g(u64 a)') },
+    want: einval("Caller passes invalid args into func#8 ('g')"),
+    want61: ['E2BIG', 'the call stack of 9 frames is too deep'],
+  },
+];
+
 const KEY = `
   *(u32 *)(r10 -4) = 0
   r2 = r10
@@ -230,6 +265,7 @@ const permission: readonly VerifierCase[] = [
 ];
 
 verifierCases('calls of functions', functions);
+verifierCases('deep calls', deep);
 verifierCases('calls with maps', maps);
 verifierCases('helpers that exist', AVAILABLE);
 verifierCases('helpers that ask where they are', permission);
