@@ -318,7 +318,7 @@ export function callText(
     'r9 = r0',
     ...(setting.before === undefined ? [] : [setting.before]),
     ...args.filter((text) => text !== ''),
-    `call ${fact.id}`,
+    `call bpf_${fact.name}`,
     ...(result === '' ? [] : [result]),
     ...(setting.after === undefined ? [] : [setting.after]),
     `out: r0 = ${setting.home.type === 'CGROUP_SOCK_ADDR' ? 1 : 0}`,

@@ -23,7 +23,7 @@ import { isPlainData } from './plain-data.js';
 /** Kernel structs behind contexts that prototypes may name in their place. */
 const KERNEL_NAMES: Record<string, string> = { __sk_buff: 'sk_buff', xdp_md: 'xdp_buff' };
 /** Arguments of more than plain data have names that end in these. */
-const SUFFIX = /__(szk|sz|k|ign|map|alloc|uninit|opt|nullable|str|refcounted_kptr|iter|prog)$/;
+const SUFFIX = /__(szk|sz|k|ign|map|alloc|uninit|opt|nullable|str|refcounted_kptr|iter)$/;
 /** Flags that do not stop a pointer to a kernel struct from being an argument. */
 const SAFE_FLAGS = TypeFlag.PTR_TRUSTED | TypeFlag.MEM_ALLOC | TypeFlag.NON_OWN_REF;
 const SOCKETS: Record<number, string> = {

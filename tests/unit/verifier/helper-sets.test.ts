@@ -39,7 +39,7 @@ function cases(home: Home): VerifierCase[] {
       ...home,
       logLevel: 1,
       text: `call bpf_ktime_get_ns
-        call ${fact.id}
+        call bpf_${fact.name}
         r0 = ${resultOf(home)}
         exit`,
       want: verdict(home, fact, false),

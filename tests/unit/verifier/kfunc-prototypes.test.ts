@@ -322,6 +322,47 @@ const ROWS: readonly Row[] = [
   },
 ];
 
+const CSS = ITEM(
+  'css',
+  `${CGROUP}
+r2 = r7
+r3 = 1`,
+);
+const CSS_TASKS = ITEM(
+  'css_task',
+  `${CGROUP}
+r2 = r7
+r3 = 0`,
+);
+const css = (name: string, home: string, item: typeof CSS): Row[] => [
+  {
+    ...{ name: `bpf_iter_${name}_new`, home, object: CGROUP, result: 'scalar' },
+    ...{ args: ['new iter', 'struct cgroup_subsys_state', 'int'], end: `${item.end!}\n${FREE_CGROUP}` },
+  },
+  {
+    ...{
+      name: `bpf_iter_${name}_next`,
+      home,
+      object: item.object!,
+      args: [`iter ${name}`],
+      result: 'scalar',
+    },
+    end: `${item.end!}\n${FREE_CGROUP}`,
+  },
+  {
+    ...{ name: `bpf_iter_${name}_destroy`, home, object: item.object!, args: [`iter ${name}`] },
+    ...{ result: 'void', end: FREE_CGROUP },
+  },
+];
+const MORE: readonly Row[] = [
+  ...css('css', 'task', CSS),
+  ...css('css_task', 'lsm', CSS_TASKS),
+  {
+    ...{ name: 'bpf_task_under_cgroup', home: 'task', object: CGROUP, result: 'scalar', end: FREE_CGROUP },
+    args: ['running task', 'struct cgroup'],
+  },
+];
+
 const C = `struct work { struct bpf_wq wq; };
   struct crypto { struct bpf_crypto_ctx __kptr *ctx; };
   int main(struct __sk_buff *ctx); static int callback(u64 a);`;
@@ -350,6 +391,8 @@ function passed(kind: string, r: string): string {
       return `${r} = 8`;
     case 'ctx':
       return `${r} = r6`;
+    case 'running':
+      return `${r} = r9`;
     case 'ignored':
     case 'nullable':
     case 'buffer?':
@@ -488,7 +531,7 @@ function conditions(row: Row): Change[] {
 function text(row: Row, change: Change): string {
   const args = row.args.map((kind, at) => (change.at === at ? change.text! : passed(kind, `r${at + 1}`)));
   const hasDynptr = row.args.some((kind) => kind === 'dynptr');
-  const isTask = change.what === 'a task';
+  const isTask = change.what === 'a task' || row.args.includes('running task');
   const lines = [
     'r6 = r1',
     ...[-64, -56, -48, -40, -32, -24, -16, -8].map((off) => `*(u64 *)(r10 ${off}) = 0`),
@@ -529,6 +572,36 @@ function cases(row: Row): VerifierCase[] {
   }));
 }
 
+const LISTS = {
+  type: 'SCHED_CLS',
+  c: `struct item { u64 data; struct bpf_list_node node; };
+    struct lists { struct bpf_spin_lock lock; u32 n; struct bpf_list_head head __contains(item, node); };
+    int main(struct __sk_buff *ctx);`,
+  maps: [{ type: MAP.ARRAY, value: 'struct lists' }],
+} as const;
+const LOCK = 'r1 = r6\ncall bpf_spin_lock\n';
+const UNLOCK = 'r1 = r6\ncall bpf_spin_unlock\n';
+
+/** One call under the lock, and one without it. */
+function listCases(name: string, before: string, call: string, after: string): VerifierCase[] {
+  const text = (open: string, close: string): string =>
+    `r6 = map_value 0\n${before}${open}${call}call kfunc ${name}\nr7 = r0\n${close}${after}out: r0 = 0\nexit`;
+  const want = einval('bpf_spin_lock at off=0 must be held for bpf_list_head');
+  return [
+    { rule: name, name: `${name}: as wanted`, ...LISTS, text: text(LOCK, UNLOCK), want: 'ok' },
+    { rule: name, name: `${name}: no lock`, ...LISTS, text: text('', ''), want },
+  ];
+}
+
+const NEW = `r1 = typeid(struct item)\nr2 = 0\ncall kfunc bpf_obj_new_impl\nif r0 == 0x0 goto out\nr8 = r0\n`;
+const HEAD = 'r1 = r6\nr1 += 8\n';
+const NODE = 'r2 = r8\nr2 += 8\nr3 = 0\nr4 = 0\n';
+const DROP = 'if r7 == 0x0 goto out\nr1 = r7\nr1 += -8\nr2 = 0\ncall kfunc bpf_obj_drop_impl\n';
+const lists = [
+  ...['front', 'back'].flatMap((end) => listCases(`bpf_list_pop_${end}`, '', HEAD, DROP)),
+  ...['front', 'back'].flatMap((end) => listCases(`bpf_list_push_${end}_impl`, NEW, `${HEAD}${NODE}`, '')),
+];
+
 /** Functions that programs of every type may call. */
 const COMMON =
   /^bpf_(cast_to|rdonly|rcu_read|preempt|dynptr_(?!from)|iter_|wq_|map_sum|modify_return|copy_from|arena)/;
@@ -541,4 +614,8 @@ const elsewhere = ROWS.filter(({ name }) => !COMMON.test(name)).map(({ name }): 
   want: eacces(`calling kernel function ${name} is not allowed`),
 }));
 
-verifierGroups('calls of kernel functions', [...ROWS.flatMap(cases), ...elsewhere], (test) => test.rule);
+verifierGroups(
+  'calls of kernel functions',
+  [...[...ROWS, ...MORE].flatMap(cases), ...elsewhere, ...lists],
+  (test) => test.rule,
+);
