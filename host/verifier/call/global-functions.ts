@@ -14,6 +14,7 @@ import { checkReadWrite } from './memory-arguments.js';
 
 /** Arguments of a global function that is verified on its own; null = it has no usable BTF. */
 export function functionArguments(env: Env, subprogram: number): FunctionArgument[] | null {
+  if (subprogram === 0 && env.log.tells) env.say(`Validating ${env.program.subprograms[0].name}() func#0...`);
   const args = describeArguments(env, subprogram);
   if (args instanceof PrototypeRefusal) return env.fail(args.errno, args.text);
   const isCallback = args !== null && env.isExceptionCallback(subprogram);
@@ -147,7 +148,7 @@ export function checkGlobalCall(env: Env, at: InsnIndex, callee: number): boolea
 /** The main program's own prototype is looked at too; whatever is found is only printed. */
 export function checkMainArguments(env: Env): void {
   const args = describeArguments(env, 0);
-  if (args instanceof PrototypeRefusal && args.text !== '') env.say(args.text);
+  if (args instanceof PrototypeRefusal && args.text !== '' && env.log.tells) env.say(args.text);
   // Linux 6.1 looks at the context as a call of the program would.
   if (!env.legacy || args === null || args instanceof PrototypeRefusal || args.length === 0) return;
   if (args[0].kind !== 'mem') misfit(env, args.slice(0, 1));
