@@ -12,10 +12,28 @@ function rounded(env: Env, depth: number): number {
   return Math.ceil(depth / 16) * 16;
 }
 
-interface Walk {
+interface Walk extends Approach {
   readonly function: number;
   /** Where the function goes on after the call being walked. */
   next: InsnIndex;
+}
+
+/** How a function was come to: what its callers use of the stack, how many they are, whether one calls back. */
+interface Approach {
+  readonly below: number;
+  readonly frames: number;
+  readonly inCallback: boolean;
+}
+
+/** A function that passed with callers that ask for more passes again: chains of calls are many, functions few. */
+function hasPassed(
+  passed: readonly Approach[] | undefined,
+  { below, frames, inCallback }: Approach,
+): boolean {
+  return (
+    passed?.some((one) => one.below >= below && one.frames >= frames && (one.inCallback || !inCallback)) ??
+    false
+  );
 }
 
 /** bpf_throw unwinds to the main program: not through a helper that called back. */
@@ -24,7 +42,7 @@ function checkThrow(env: Env, at: InsnIndex, chain: readonly Walk[]): void {
   const isThrow =
     code.opcode[at] === (isa.BPF_JMP | isa.BPF_CALL) &&
     program.kfuncs.get(code.imm[at])?.name === 'bpf_throw';
-  if (!isThrow || !chain.some((one) => env.callbacks.has(one.function))) return;
+  if (!isThrow || !chain[chain.length - 1].inCallback) return;
   const subprogram = chain[chain.length - 1].function;
   env.fail(Errno.EINVAL, `bpf_throw kfunc (insn ${at}) cannot be called from callback subprog ${subprogram}`);
 }
@@ -61,7 +79,13 @@ function reachesTailCall(env: Env, start: number): boolean {
 function walkFrom(env: Env, start: number): void {
   const { code, program } = env;
   const { subprograms } = program;
-  const chain: Walk[] = [{ function: start, next: subprograms[start].start }];
+  const enter = (at: number, below: number, frames: number, inCallback: boolean): Walk => ({
+    function: at,
+    next: subprograms[at].start,
+    ...{ below, frames, inCallback: inCallback || env.callbacks.has(at) },
+  });
+  const passed = new Map<number, Approach[]>();
+  const chain: Walk[] = [enter(start, 0, 1, false)];
   let depth = rounded(env, env.stackDepth[start]);
   const check = (): void => {
     if (depth > LIMIT) {
@@ -87,15 +111,17 @@ function walkFrom(env: Env, start: number): void {
       }
     }
     if (called >= 0) {
+      const callee = enter(called, depth, chain.length + 1, top.inCallback);
+      if (hasPassed(passed.get(called), callee)) continue;
+      chain.push(callee);
+      if (chain.length > MAX_FRAMES) {
+        env.fail(Errno.E2BIG, `the call stack of ${chain.length} frames is too deep !`);
+      }
       if (depth >= TAIL_CALL_LIMIT && subprograms[called].hasTailCall) {
         env.fail(
           Errno.EACCES,
           `tail_calls are not allowed when call stack of previous frames is ${depth} bytes. Too large`,
         );
-      }
-      chain.push({ function: called, next: subprograms[called].start });
-      if (chain.length > MAX_FRAMES) {
-        env.fail(Errno.E2BIG, `the call stack of ${chain.length} frames is too deep !`);
       }
       depth += rounded(env, env.stackDepth[called]);
       check();
@@ -103,6 +129,9 @@ function walkFrom(env: Env, start: number): void {
     }
     depth -= rounded(env, env.stackDepth[top.function]);
     chain.pop();
+    const known = passed.get(top.function);
+    if (known === undefined) passed.set(top.function, [top]);
+    else known.push(top);
   }
 }
 

@@ -311,7 +311,32 @@ const spills: readonly VerifierCase[] = [
   },
 ];
 
+/** Global functions, each of which calls the next one `width` times. */
+const levels = (count: number, width: number): string =>
+  Array.from({ length: count }, (_, i) => {
+    const calls = i === count - 1 ? '' : `r1 = 1\ncall g${i + 1}\n`.repeat(width);
+    return `g${i}: ${calls}*(u64 *)(r10 -64) = 0\nr0 = 0\nexit`;
+  }).join('\n');
+const manyChains = (last: string): Partial<VerifierCase> => ({
+  type: 'SCHED_CLS',
+  logLevel: 1,
+  c: `int main(struct __sk_buff *ctx); ${Array.from({ length: 6 }, (_, i) => `int g${i}(u64 a);`).join(' ')}`,
+  text: `r1 = 1\ncall g0\nr0 = 0\nexit\n${levels(6, 50).replace(/r10 -64\) = 0(?![\s\S]*r10 -64)/, last)}`,
+});
 const depth: readonly VerifierCase[] = [
+  {
+    rule: 'combined stack size of %d calls is %d. Too large',
+    name: '50^5 chains that fit',
+    ...manyChains('r10 -64) = 0'),
+    ...both('ok'),
+  },
+  {
+    rule: 'combined stack size of %d calls is %d. Too large',
+    name: '50^5 chains that do not',
+    ...manyChains('r10 -200) = 0'),
+    want: eacces('combined stack size of 7 calls is 528. Too large'),
+    want61: eacces('combined stack size of 7 calls is 576. Too large'),
+  },
   {
     rule: 'combined stack size of %d calls is %d. Too large',
     text: '*(u64 *)(r10 -272) = 0\ncall f\nr0 = 0\nexit\nf: *(u64 *)(r10 -256) = 0\nr0 = 0\nexit',
