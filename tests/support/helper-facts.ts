@@ -462,12 +462,26 @@ const TRAMPOLINE = /^get_func_(arg|ret|arg_cnt|ip)$/;
 /** Calls that go to a function of the map's type. */
 const OF_MAP = /^(map_\w+_elem|redirect_map|for_each_map_elem)$/;
 
+/** Programs on several functions at once: TRACE_KPROBE_MULTI, TRACE_UPROBE_MULTI, TRACE_KPROBE_SESSION. */
+const MULTI: Readonly<Record<number, string>> = {
+  42: 'kprobe_multi',
+  48: 'uprobe_multi',
+  56: 'kprobe_multi',
+};
+
+function multiSymbol({ type, attachType = 0 }: Home, symbol: string | null): string | null {
+  const suffix = type === 'KPROBE' ? MULTI[attachType] : undefined;
+  if (suffix === undefined) return symbol;
+  if (symbol === 'bpf_get_func_ip_kprobe') return `bpf_get_func_ip_${suffix}`;
+  return symbol === 'bpf_get_attach_cookie_trace' ? `bpf_get_attach_cookie_${suffix}` : symbol;
+}
+
 /** What an accepted call goes to: a kernel function, or null for something other than a call of one. */
 export function targetOf(home: Home, name: string, is61: boolean): string | null {
   if ((is61 ? INLINED_61 : INLINED).test(name) || OF_MAP.test(name)) return null;
   if (home.type === 'TRACING' && TRAMPOLINE.test(name)) return null;
   if (name === 'probe_read' || name === 'probe_read_str') return `bpf_${name.replace('read', 'read_compat')}`;
-  const symbol = symbolOf(home, name, is61);
+  const symbol = multiSymbol(home, symbolOf(home, name, is61));
   if (is61 || symbol === null) return symbol;
   if (/^task_storage_(get|delete)$/.test(name)) {
     return home.type === 'LSM' || home.attachType === ITER ? symbol : `${symbol}_recur`;

@@ -77,14 +77,21 @@ function check(home: Home, version: KernelName, core: Core): string[] {
   return wrong;
 }
 
+/** Probes of several functions. */
+const MULTIPLE: readonly Home[] = [42, 48, 56].map((attachType) => ({ type: 'KPROBE', attachType }));
+
 describe('what helper calls go to', () => {
   let core: Core;
   before(async () => {
     core = await loadCore();
   });
-  for (const home of HOMES) {
+  for (const home of [...HOMES, ...MULTIPLE]) {
     for (const version of ['6.12', '6.1'] as const) {
-      if (version === '6.1' && (home.type === 'NETFILTER' || home.attachType === 48)) continue;
+      if (
+        version === '6.1' &&
+        (home.type === 'NETFILTER' || home.attachType === 48 || home.attachType === 56)
+      )
+        continue;
       it(`${version} ${home.type} ${home.attachType ?? ''} ${home.attach?.target ?? ''}`, () => {
         assert.deepEqual(check(home, version, core), []);
       });
