@@ -64,5 +64,14 @@ export default tseslint.config(
     ignores: ['host/platform/**'],
     rules: { 'no-restricted-imports': ['error', { patterns: [noNode] }] },
   },
+  {
+    files: ['web/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['node:*', '../*'], message: 'web/ uses the package as anybody does' }] },
+      ],
+    },
+  },
   ...stageRules,
 );

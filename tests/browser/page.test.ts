@@ -241,6 +241,19 @@ describe('the page', { skip: executablePath === undefined ? ADVICE : false, time
     }
   });
 
+  const KIB = 1024;
+  for (const [name, most] of [
+    ['ObjectFile', 16 * KIB],
+    ['Btf', 32 * KIB],
+    ['FaultReader', 32 * KIB],
+    ['FaultIndex', 48 * KIB],
+    ['bootKernel', 640 * KIB],
+  ] as const)
+    it(`costs at most ${most / KIB} KiB to use ${name}`, async () => {
+      const size = await site.sizeOf(name);
+      assert.ok(size > 0 && size <= most, `${size} bytes`);
+    });
+
   it('works as it is under the development server of Vite', async () => {
     const script = `
       import { bootKernel } from 'faultline';

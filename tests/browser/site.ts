@@ -41,6 +41,20 @@ export class Site {
       .map((entry) => join(entry.parentPath, entry.name).slice(this.folder.length + '/site/'.length));
   }
 
+  /** Bytes of a script that uses one name of the package, bundled and minified; what it imports later left out. */
+  async sizeOf(name: string): Promise<number> {
+    const input = join(this.folder, `${name}.js`);
+    writeFileSync(input, `import { ${name} } from 'faultline';\nglobalThis.used = ${name};`);
+    const made = await build({
+      root: this.folder,
+      configFile: false,
+      logLevel: 'error',
+      build: { write: false, rolldownOptions: { input } },
+    });
+    const { output } = made as { output: { type: string; isEntry?: boolean; code?: string }[] };
+    return output.find(({ isEntry }) => isEntry)?.code?.length ?? 0;
+  }
+
   /** Address of a page of one script that Vite serves as it is, and what stops serving it. */
   async serve(script: string): Promise<{ url: string; close(): Promise<void> }> {
     const folder = join(this.folder, 'plain');
