@@ -2,7 +2,7 @@ import { FaultIndex, type JitImage } from 'faultline';
 import type { ReaderAnswer, ReaderWork } from './lookup-reader.js';
 import type { LookupAnswer } from './request.js';
 
-const LOOKUPS = 4_000_000;
+const ROUNDS = 1000;
 const BATCH = 4096;
 
 /** Looks up the fault addresses of these images on several threads that share one index. */
@@ -18,9 +18,7 @@ export async function lookupOnThreads(images: readonly JitImage[], threads: numb
   );
   const want = Uint32Array.from(pcs, (pc) => index.lookup(pc));
   const answers = await Promise.all(
-    Array.from({ length: threads }, () =>
-      read({ pass: index.reader(BATCH), pcs, want, rounds: LOOKUPS / BATCH }),
-    ),
+    Array.from({ length: threads }, () => read({ pass: index.reader(BATCH), pcs, want, rounds: ROUNDS })),
   );
   return { images: images.length, entries: faults.length, threads: answers };
 }
