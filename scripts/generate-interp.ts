@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import * as L from '../assembly/layout/interp.js';
 import { PAIRS } from './interp-pairs.js';
+import { SEQUENCES } from './interp-sequences.js';
 
 /** Code of one operation for the record at `pc + o`; `end` = it sets pc itself. */
 interface Operation {
@@ -254,6 +255,7 @@ const ALU_NAMES = 'add sub mul div or and lsh rsh neg mod xor mov arsh end sdiv 
 const JUMP_NAMES = 'ja jeq jgt jge jset jne jsgt jsge call exit jlt jle jslt jsle'.split(' ');
 const names = new Map<string, number>([
   ['swap16', L.OP_BSWAP16],
+  ['swap32', L.OP_BSWAP32],
   ['exit64k', L.OP_EXIT],
 ]);
 for (const [group, suffix] of [
@@ -295,6 +297,207 @@ pairs.forEach(([first, second], index) => {
   const code = `{ ${a.code(0)} } ${b.end ? b.code(L.REC_SIZE) : `{ ${b.code(L.REC_SIZE)} } pc += ${2 * L.REC_SIZE};`}`;
   emit(L.OP_PAIRS + index, code);
 });
+
+// Sequences. The value of the register that the last operation wrote is `value<n>`, in no register until it has to be.
+const ALU_EXPRESSIONS = new Map(ALU);
+const JUMP_TESTS = new Map(JUMPS);
+
+interface Step {
+  readonly op: number;
+  readonly mark: string;
+}
+
+const sequences = [...new Set(SEQUENCES)]
+  .map((text) =>
+    text.split(' ').map((word): Step => {
+      const mark = /[=@>]$/.exec(word)?.[0] ?? '';
+      const op = names.get(mark === '' ? word : word.slice(0, -1));
+      if (op === undefined) throw new Error(`sequence '${text}': no operation ${word}`);
+      return { op, mark };
+    }),
+  )
+  .sort((a, b) => b.length - a.length);
+
+const isAlu = (op: number): boolean => op < L.OP_JMP64_K;
+const isBranch = (op: number): boolean => op >= L.OP_JMP64_K && op < L.OP_LDX && (op & 15) !== 0;
+const isLoad = (op: number): boolean => op >= L.OP_LDX && op < L.OP_LDX + 4;
+
+/** `current`: expression of the register's value, when it is not in the registers. */
+function aluValue(op: number, o: number, current: string | null, lines: string[]): string {
+  const narrow = op >= L.OP_ALU32_K;
+  const isX = (op & 0x10) !== 0;
+  const operation = op & 15;
+  if (narrow) {
+    const a = current === null ? dst32(o) : `<u32>${current}`;
+    const b = isX ? src32(o) : imm32(o);
+    if (operation === 0x6) {
+      lines.push(`const whole${o}: u32 = ${a}; const by${o}: u32 = ${b};`);
+      return `<u64>(whole${o} << by${o})`;
+    }
+    const expression = ALU_EXPRESSIONS.get(operation);
+    if (!expression) throw new Error(`sequence: operation 0x${op.toString(16)}`);
+    return `<u64>(<u32>(${expression(`(<u32>(${a}))`, `(<u32>(${b}))`, 32)}))`;
+  }
+  const a = current ?? dst(o);
+  const b = isX ? src(o) : imm(o);
+  if (operation === 0x6) {
+    // In one expression TypeScript would read the shift as type arguments.
+    lines.push(`const whole${o} = ${a}; const by${o} = ${b};`);
+    return `whole${o} << by${o}`;
+  }
+  const expression = ALU_EXPRESSIONS.get(operation);
+  if (!expression) throw new Error(`sequence: operation 0x${op.toString(16)}`);
+  return expression(a, b, 64);
+}
+
+function sequenceCode(steps: readonly Step[]): string {
+  const lines: string[] = [];
+  let values = 0;
+  let current: string | null = null;
+  /** Where the register of the current value is named, and whether it has to be written. */
+  let owner = 0;
+  let isDirty = false;
+  const flush = (): void => {
+    if (isDirty) lines.push(set(owner, current as string));
+    isDirty = false;
+  };
+  const keep = (expression: string, o: number): void => {
+    const name = `value${values++}`;
+    lines.push(`const ${name}: u64 = ${expression};`);
+    current = name;
+    owner = o;
+    isDirty = true;
+  };
+  for (let index = 0; index < steps.length; index++) {
+    const { op, mark } = steps[index];
+    const o = index * L.REC_SIZE;
+    if (mark !== '=') flush();
+    if (isAlu(op)) keep(aluValue(op, o, mark === '=' ? current : null, lines), o);
+    else if (op === L.OP_BSWAP32) keep(`<u64>bswap<u32>(<u32>${mark === '=' ? current : dst32(o)})`, o);
+    else if (isLoad(op)) {
+      const size = bytes(op - L.OP_LDX);
+      const from = mark === '@' ? (current as string) : src(o);
+      const host = `host${index}`;
+      lines.push(
+        `const va${index} = ${from} + ${offset(o)};` +
+          hit('tlbRead', size)
+            .replaceAll('va', `va${index}`)
+            .replaceAll('slot', `slot${index}`)
+            .replaceAll('host', host) +
+          ` { ${host} = readMiss(va${index}, ${size}); if (${host} === 0) ${fault(o)} }`,
+      );
+      keep(value(op - L.OP_LDX).replaceAll('host', host), o);
+    } else if (op >= L.OP_STX && op < L.OP_STX + 4) {
+      const type = WIDTHS[op - L.OP_STX];
+      const size = bytes(op - L.OP_STX);
+      const to = mark === '@' ? (current as string) : dst(o);
+      const stored =
+        mark === '>' ? `<${type}>${current}` : `load<${type}>(load<u8>(pc, ${o + L.REC_SRC}), regs)`;
+      lines.push(
+        `const va${index} = ${to} + ${offset(o)};` +
+          hit('tlbWrite', size)
+            .replaceAll('va', `va${index}`)
+            .replaceAll('slot', `slot${index}`)
+            .replaceAll('host', `host${index}`) +
+          ` { host${index} = writeMiss(va${index}, ${size}); if (host${index} === 0) ${fault(o)} }` +
+          ` store<${type}>(host${index}, ${stored});`,
+      );
+      current = null;
+    } else if (isBranch(op)) {
+      flush();
+      const narrow = op >= L.OP_JMP32_K;
+      const test = JUMP_TESTS.get(op & 15);
+      if (!test) throw new Error(`sequence: jump 0x${op.toString(16)}`);
+      const own = mark === '=' ? (current as string) : dst(o);
+      const a = narrow ? (mark === '=' ? `(<u32>${own})` : dst32(o)) : own;
+      const isX = (op & 0x10) !== 0;
+      const b = narrow ? (isX ? src32(o) : imm32(o)) : isX ? src(o) : imm(o);
+      const next = steps[index + 1];
+      if (next === undefined) return `${lines.join(' ')} ${branch(test(a, b, narrow ? 32 : 64))(o)}`;
+      if (next.op !== L.OP_JMP64_K) throw new Error('sequence: a jump is followed by none but ja');
+      const after = o + L.REC_SIZE;
+      return (
+        `${lines.join(' ')} const at = ${test(a, b, narrow ? 32 : 64)} ? ${o} : ${after};` +
+        ` const way = load<i32>(pc + at, ${L.REC_OFF}); pc += at + ${L.REC_SIZE} + way; end += way;` +
+        ` if (<i32>(end - pc) <= 0) return stop(pc, end, ${L.STOP_FUEL});`
+      );
+    } else throw new Error(`sequence: operation 0x${op.toString(16)}`);
+  }
+  flush();
+  return `${lines.join(' ')} pc += ${steps.length * L.REC_SIZE};`;
+}
+const FIRST_SEQUENCE = L.OP_PAIRS + pairs.length;
+sequences.forEach((steps, index) => emit(FIRST_SEQUENCE + index, sequenceCode(steps)));
+const MARKS = ['', '=', '@', '>'];
+const END_MARK = 0xff;
+const longest = Math.max(...sequences.map(({ length }) => length));
+const sequenceBytes = sequences.flatMap((steps) =>
+  Array.from({ length: longest }, (_, index) => {
+    const step = steps[index];
+    return step ? [step.op, MARKS.indexOf(step.mark)] : [0, END_MARK];
+  }).flat(),
+);
+
+writeFileSync(
+  new URL('../assembly/interp/sequences.ts', import.meta.url),
+  `// Generated by scripts/generate-interp.ts: which operation runs a record together with those behind it.
+import { OP_ALU64_X, OP_LDX, OP_STX, REC_DST, REC_OP, REC_SIZE, REC_SRC } from '../layout/interp';
+
+const SEQUENCES: u32 = ${sequences.length};
+const FIRST: u32 = ${FIRST_SEQUENCE};
+/** Records of the longest. */
+const LONGEST: u32 = ${longest};
+/** By sequence, longest first: operation and mark of each record. */
+const steps: usize = memory.data<u8>([${sequenceBytes.join(', ')}]);
+
+const SAME: u8 = 1;
+const BASE: u8 = 2;
+const STORED: u8 = 3;
+const END: u8 = 0xff;
+
+/** Whether the operands of the records from the second on are tied as the sequence wants it. */
+function matches(sequence: usize, record: usize): bool {
+  let register = load<u8>(record, REC_DST);
+  for (let index: u32 = 1; index < LONGEST; index++) {
+    const step = sequence + 2 * index;
+    const mark = load<u8>(step, 1);
+    if (mark === END) break;
+    const next = record + index * REC_SIZE;
+    const op: i32 = load<u8>(step);
+    if (<i32>load<u16>(next, REC_OP) !== op) return false;
+    if (mark === SAME) {
+      if (load<u8>(next, REC_DST) !== register) return false;
+      // The register itself is not written yet.
+      const isX = op >= OP_ALU64_X && (op & 0x10) !== 0 && op < OP_LDX;
+      if (isX && load<u8>(next, REC_SRC) === register) return false;
+    } else if (mark === BASE) {
+      const base = op < OP_STX ? load<u8>(next, REC_SRC) : load<u8>(next, REC_DST);
+      if (base !== register) return false;
+    } else if (mark === STORED && load<u8>(next, REC_SRC) !== register) return false;
+    register = load<u8>(next, REC_DST);
+  }
+  return true;
+}
+
+/** By the first operation: one past the number of the first sequence that begins with it, u8 each. */
+const starts: usize = memory.data<u8>([${Array.from({ length: 256 }, (_, op) => 1 + sequences.findIndex(([first]) => first.op === op)).join(', ')}]);
+
+/** Operation that runs the record and those behind it, \`left\` of them; 0 = none. */
+export function sequenceOp(record: usize, left: u32): u32 {
+  const op: u32 = load<u16>(record, REC_OP);
+  if (op > 255) return 0;
+  const start: u32 = load<u8>(starts + op);
+  if (start === 0) return 0;
+  for (let at = start - 1; at < SEQUENCES; at++) {
+    const sequence = steps + at * 2 * LONGEST;
+    if (load<u8>(sequence) !== <u8>op) continue;
+    if (left < LONGEST && load<u8>(sequence + 2 * left, 1) !== END) continue;
+    if (matches(sequence, record)) return FIRST + at;
+  }
+  return 0;
+}
+`,
+);
 
 writeFileSync(
   new URL('../assembly/interp/execute.ts', import.meta.url),

@@ -3415,6 +3415,1435 @@ export function execute(fuel: u32): u32 {
         pc += 32;
         break;
       }
+      case 327: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
+          host2 = readMiss(va2, 1);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u8>(host2);
+        const value3: u64 = value2 & load<u64>(pc, 56);
+        const whole64 = value3;
+        const by64 = load<u64>(pc, 72);
+        const value4: u64 = whole64 << by64;
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 328: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
+        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
+        if (load<u64>(slot4) !== ((va4 + 3) & PAGE_MASK)) {
+          host4 = readMiss(va4, 4);
+          if (host4 === 0) return stop(pc + 64, end, 4);
+        }
+        const value4: u64 = <u64>load<u32>(host4);
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 329: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
+        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
+        if (load<u64>(slot4) !== ((va4 + 7) & PAGE_MASK)) {
+          host4 = readMiss(va4, 8);
+          if (host4 === 0) return stop(pc + 64, end, 4);
+        }
+        const value4: u64 = load<u64>(host4);
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 330: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
+        const slot4 = tlbWrite + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
+        if (load<u64>(slot4) !== ((va4 + 3) & PAGE_MASK)) {
+          host4 = writeMiss(va4, 4);
+          if (host4 === 0) return stop(pc + 64, end, 4);
+        }
+        store<u32>(host4, load<u32>(load<u8>(pc, 67), regs));
+        pc += 80;
+        break;
+      }
+      case 331: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 & load<u64>(pc, 24);
+        const whole32 = value1;
+        const by32 = load<u64>(pc, 40);
+        const value2: u64 = whole32 << by32;
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const value3: u64 = load<u64>(load<u8>(pc, 51), regs);
+        const value4: u64 = value3 + load<u64>(load<u8>(pc, 67), regs);
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 332: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
+        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
+        if (load<u64>(slot4) !== ((va4 + 3) & PAGE_MASK)) {
+          host4 = readMiss(va4, 4);
+          if (host4 === 0) return stop(pc + 64, end, 4);
+        }
+        const value4: u64 = <u64>load<u32>(host4);
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 333: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
+        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
+        if (load<u64>(slot4) !== ((va4 + 7) & PAGE_MASK)) {
+          host4 = readMiss(va4, 8);
+          if (host4 === 0) return stop(pc + 64, end, 4);
+        }
+        const value4: u64 = load<u64>(host4);
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 334: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        const value3: u64 = value2 + load<u64>(pc, 56);
+        const value4: u64 = value3 + load<u64>(load<u8>(pc, 67), regs);
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 335: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) * <u32>load<u32>(pc, 8)));
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 19), regs)));
+        const value2: u64 = <u64>(<u32>((<u32>(<u32>value1)) >> (<u32>load<u32>(pc, 40))));
+        const value3: u64 = <u64>(<u32>((<u32>(<u32>value2)) ^ (<u32>load<u32>(load<u8>(pc, 51), regs))));
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        const va4 = load<u64>(load<u8>(pc, 67), regs) + <u64>(<i64>load<i32>(pc, 68));
+        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
+        if (load<u64>(slot4) !== ((va4 + 3) & PAGE_MASK)) {
+          host4 = readMiss(va4, 4);
+          if (host4 === 0) return stop(pc + 64, end, 4);
+        }
+        const value4: u64 = <u64>load<u32>(host4);
+        store<u64>(load<u8>(pc, 66), value4, regs);
+        pc += 80;
+        break;
+      }
+      case 336: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const at = load<u64>(load<u8>(pc, 50), regs) === load<u64>(pc, 56) ? 48 : 64;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 337: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
+          host2 = readMiss(va2, 1);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u8>(host2);
+        const value3: u64 = value2 ^ load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 338: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
+          host2 = readMiss(va2, 1);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u8>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const value3: u64 = load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 339: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(pc, 24);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
+          host3 = readMiss(va3, 4);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        const value3: u64 = <u64>load<u32>(host3);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 340: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(pc, 24);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== (va3 & PAGE_MASK)) {
+          host3 = readMiss(va3, 1);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        const value3: u64 = <u64>load<u8>(host3);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 341: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(pc, 24);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbWrite + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
+          host3 = writeMiss(va3, 4);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        store<u32>(host3, load<u32>(load<u8>(pc, 51), regs));
+        pc += 64;
+        break;
+      }
+      case 342: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
+          host3 = readMiss(va3, 4);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        const value3: u64 = <u64>load<u32>(host3);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 343: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 7) & PAGE_MASK)) {
+          host3 = readMiss(va3, 8);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        const value3: u64 = load<u64>(host3);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 344: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbWrite + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
+          host3 = writeMiss(va3, 4);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        store<u32>(host3, load<u32>(load<u8>(pc, 51), regs));
+        pc += 64;
+        break;
+      }
+      case 345: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== (va3 & PAGE_MASK)) {
+          host3 = readMiss(va3, 1);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        const value3: u64 = <u64>load<u8>(host3);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 346: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
+          host3 = readMiss(va3, 4);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        const value3: u64 = <u64>load<u32>(host3);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 347: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 7) & PAGE_MASK)) {
+          host3 = readMiss(va3, 8);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        const value3: u64 = load<u64>(host3);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 348: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbWrite + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
+          host3 = writeMiss(va3, 4);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        store<u32>(host3, load<u32>(load<u8>(pc, 51), regs));
+        pc += 64;
+        break;
+      }
+      case 349: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
+        const slot3 = tlbWrite + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
+        if (load<u64>(slot3) !== ((va3 + 7) & PAGE_MASK)) {
+          host3 = writeMiss(va3, 8);
+          if (host3 === 0) return stop(pc + 48, end, 4);
+        }
+        store<u64>(host3, load<u64>(load<u8>(pc, 51), regs));
+        pc += 64;
+        break;
+      }
+      case 350: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 3) & PAGE_MASK)) {
+          host0 = readMiss(va0, 4);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u32>(host0);
+        const value1: u64 = <u64>bswap<u32>(<u32>value0);
+        const value2: u64 = <u64>(<u32>(<u32>(<u32>value1) + <u32>load<u32>(load<u8>(pc, 35), regs)));
+        const value3: u64 = <u64>(<u32>(<u32>(<u32>value2) * <u32>load<u32>(pc, 56)));
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 351: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) * <u32>load<u32>(pc, 8)));
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 19), regs)));
+        const value2: u64 = <u64>(<u32>((<u32>(<u32>value1)) >> (<u32>load<u32>(pc, 40))));
+        const value3: u64 = <u64>(<u32>((<u32>(<u32>value2)) ^ (<u32>load<u32>(load<u8>(pc, 51), regs))));
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 352: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 >> load<u64>(pc, 24);
+        const value2: u64 = value1 ^ load<u64>(load<u8>(pc, 35), regs);
+        const value3: u64 = value2 * load<u64>(load<u8>(pc, 51), regs);
+        store<u64>(load<u8>(pc, 50), value3, regs);
+        pc += 64;
+        break;
+      }
+      case 353: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const at = value1 === load<u64>(pc, 40) ? 32 : 48;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 354: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        if (load<u64>(load<u8>(pc, 50), regs) === load<u64>(pc, 56)) {
+          const way = load<i32>(pc, 52);
+          pc += 64 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 64;
+        break;
+      }
+      case 355: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const at = load<u64>(load<u8>(pc, 34), regs) === load<u64>(pc, 40) ? 32 : 48;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 356: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const at = value1 === load<u64>(pc, 40) ? 32 : 48;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 357: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
+          host2 = readMiss(va2, 1);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u8>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 358: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 1) & PAGE_MASK)) {
+          host2 = readMiss(va2, 2);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u16>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 359: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 3) & PAGE_MASK)) {
+          host2 = readMiss(va2, 4);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u32>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 360: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
+          host2 = readMiss(va2, 8);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = load<u64>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 361: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
+          host2 = writeMiss(va2, 1);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        store<u8>(host2, load<u8>(load<u8>(pc, 35), regs));
+        pc += 48;
+        break;
+      }
+      case 362: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 3) & PAGE_MASK)) {
+          host2 = writeMiss(va2, 4);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        store<u32>(host2, load<u32>(load<u8>(pc, 35), regs));
+        pc += 48;
+        break;
+      }
+      case 363: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
+          host2 = writeMiss(va2, 8);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        store<u64>(host2, load<u64>(load<u8>(pc, 35), regs));
+        pc += 48;
+        break;
+      }
+      case 364: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 + load<u64>(pc, 24);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 365: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 366: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 & load<u64>(pc, 24);
+        const whole32 = value1;
+        const by32 = load<u64>(pc, 40);
+        const value2: u64 = whole32 << by32;
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 367: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 & load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 === load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 368: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 & load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 !== load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 369: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
+          host2 = readMiss(va2, 1);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u8>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 370: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 3) & PAGE_MASK)) {
+          host2 = readMiss(va2, 4);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = <u64>load<u32>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 371: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
+          host2 = readMiss(va2, 8);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        const value2: u64 = load<u64>(host2);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 372: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 3) & PAGE_MASK)) {
+          host2 = writeMiss(va2, 4);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        store<u32>(host2, load<u32>(load<u8>(pc, 35), regs));
+        pc += 48;
+        break;
+      }
+      case 373: {
+        const whole0 = load<u64>(load<u8>(pc, 2), regs);
+        const by0 = load<u64>(pc, 8);
+        const value0: u64 = whole0 << by0;
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
+          host2 = writeMiss(va2, 8);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        store<u64>(host2, load<u64>(load<u8>(pc, 35), regs));
+        pc += 48;
+        break;
+      }
+      case 374: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
+        const slot1 = tlbRead + (((<usize>(va1 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host1: usize = <usize>(<u32>va1 + load<u32>(slot1, TLB_ADDEND));
+        if (load<u64>(slot1) !== ((va1 + 7) & PAGE_MASK)) {
+          host1 = readMiss(va1, 8);
+          if (host1 === 0) return stop(pc + 16, end, 4);
+        }
+        const value1: u64 = load<u64>(host1);
+        const value2: u64 = value1 * load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 375: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 7) & PAGE_MASK)) {
+          host0 = readMiss(va0, 8);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = load<u64>(host0);
+        const value1: u64 = value0 * load<u64>(load<u8>(pc, 19), regs);
+        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 376: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 7) & PAGE_MASK)) {
+          host0 = readMiss(va0, 8);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = load<u64>(host0);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 34), regs) + load<u64>(pc, 40);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 377: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 7) & PAGE_MASK)) {
+          host0 = readMiss(va0, 8);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = load<u64>(host0);
+        const value1: u64 = value0 + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = load<u64>(load<u8>(pc, 34), regs) + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
+          host2 = writeMiss(va2, 8);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        store<u64>(host2, <u64>value1);
+        pc += 48;
+        break;
+      }
+      case 378: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 3) & PAGE_MASK)) {
+          host0 = readMiss(va0, 4);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u32>(host0);
+        const value1: u64 = <u64>(<u32>(<u32>(<u32>value0) + <u32>load<u32>(pc, 24)));
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const va2 = load<u64>(load<u8>(pc, 34), regs) + <u64>(<i64>load<i32>(pc, 36));
+        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
+        if (load<u64>(slot2) !== ((va2 + 3) & PAGE_MASK)) {
+          host2 = writeMiss(va2, 4);
+          if (host2 === 0) return stop(pc + 32, end, 4);
+        }
+        store<u32>(host2, <u32>value1);
+        pc += 48;
+        break;
+      }
+      case 379: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 3) & PAGE_MASK)) {
+          host0 = readMiss(va0, 4);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u32>(host0);
+        const value1: u64 = <u64>bswap<u32>(<u32>value0);
+        const value2: u64 = <u64>(<u32>(<u32>(<u32>value1) + <u32>load<u32>(load<u8>(pc, 35), regs)));
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 380: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 3) & PAGE_MASK)) {
+          host0 = readMiss(va0, 4);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u32>(host0);
+        const value1: u64 = <u64>(<u32>((<u32>(<u32>value0)) ^ (<u32>load<u32>(load<u8>(pc, 19), regs))));
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 35), regs)));
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 381: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== (va0 & PAGE_MASK)) {
+          host0 = readMiss(va0, 1);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u8>(host0);
+        const value1: u64 = value0 ^ load<u64>(load<u8>(pc, 19), regs);
+        const value2: u64 = value1 * load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 382: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== (va0 & PAGE_MASK)) {
+          host0 = readMiss(va0, 1);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u8>(host0);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 34), regs) + load<u64>(pc, 40);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 383: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== (va0 & PAGE_MASK)) {
+          host0 = readMiss(va0, 1);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u8>(host0);
+        const value1: u64 = <u64>(<u32>(<u32>(<u32>value0) + <u32>load<u32>(load<u8>(pc, 19), regs)));
+        const value2: u64 = <u64>(<u32>(<u32>(<u32>value1) * <u32>load<u32>(pc, 40)));
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 384: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== (va0 & PAGE_MASK)) {
+          host0 = readMiss(va0, 1);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u8>(host0);
+        const value1: u64 = <u64>(<u32>((<u32>(<u32>value0)) ^ (<u32>load<u32>(load<u8>(pc, 19), regs))));
+        const value2: u64 = value1 & load<u64>(pc, 40);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 385: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 >> load<u64>(pc, 24);
+        const value2: u64 = value1 ^ load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 386: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
+        const value1: u64 = <u64>(<u32>((<u32>(<u32>value0)) >> (<u32>load<u32>(pc, 24))));
+        const value2: u64 = <u64>(<u32>((<u32>(<u32>value1)) ^ (<u32>load<u32>(load<u8>(pc, 35), regs))));
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 387: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 388: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
+        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        const value2: u64 = load<u64>(load<u8>(pc, 34), regs) + load<u64>(pc, 40);
+        store<u64>(load<u8>(pc, 34), value2, regs);
+        pc += 48;
+        break;
+      }
+      case 389: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const at = value0 === load<u64>(pc, 24) ? 16 : 32;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 390: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 !== load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 391: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (load<u64>(load<u8>(pc, 34), regs) === load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 392: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (load<u64>(load<u8>(pc, 34), regs) !== load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 393: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const at = load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24) ? 16 : 32;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 394: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const at = load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24) ? 16 : 32;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 395: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 * load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 > load<u64>(load<u8>(pc, 35), regs)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 396: {
+        const value0: u64 = load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 !== load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 397: {
+        const value0: u64 = load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 === load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 398: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const at = <u32>value0 === load<u32>(pc, 24) ? 16 : 32;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 399: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 !== load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 400: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        if (value1 !== load<u64>(pc, 40)) {
+          const way = load<i32>(pc, 36);
+          pc += 48 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 48;
+        break;
+      }
+      case 401: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 & load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 402: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
+        const whole16 = value0;
+        const by16 = load<u64>(pc, 24);
+        const value1: u64 = whole16 << by16;
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 403: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
+        const slot1 = tlbRead + (((<usize>(va1 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host1: usize = <usize>(<u32>va1 + load<u32>(slot1, TLB_ADDEND));
+        if (load<u64>(slot1) !== (va1 & PAGE_MASK)) {
+          host1 = readMiss(va1, 1);
+          if (host1 === 0) return stop(pc + 16, end, 4);
+        }
+        const value1: u64 = <u64>load<u8>(host1);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 404: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
+        const slot1 = tlbRead + (((<usize>(va1 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host1: usize = <usize>(<u32>va1 + load<u32>(slot1, TLB_ADDEND));
+        if (load<u64>(slot1) !== ((va1 + 3) & PAGE_MASK)) {
+          host1 = readMiss(va1, 4);
+          if (host1 === 0) return stop(pc + 16, end, 4);
+        }
+        const value1: u64 = <u64>load<u32>(host1);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 405: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
+        const slot1 = tlbRead + (((<usize>(va1 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host1: usize = <usize>(<u32>va1 + load<u32>(slot1, TLB_ADDEND));
+        if (load<u64>(slot1) !== ((va1 + 7) & PAGE_MASK)) {
+          host1 = readMiss(va1, 8);
+          if (host1 === 0) return stop(pc + 16, end, 4);
+        }
+        const value1: u64 = load<u64>(host1);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 406: {
+        const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
+        const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
+        let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
+        if (load<u64>(slot0) !== ((va0 + 3) & PAGE_MASK)) {
+          host0 = readMiss(va0, 4);
+          if (host0 === 0) return stop(pc, end, 4);
+        }
+        const value0: u64 = <u64>load<u32>(host0);
+        const value1: u64 = value0 ^ load<u64>(load<u8>(pc, 19), regs);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 407: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        const value1: u64 = value0 * load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 408: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (value0 !== load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 409: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) !== load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 410: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 411: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) < load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 412: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 413: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) < load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 414: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 415: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) !== load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 416: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
+        store<u64>(load<u8>(pc, 18), value1, regs);
+        pc += 32;
+        break;
+      }
+      case 417: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 418: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 419: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 420: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 421: {
+        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u64>(load<u8>(pc, 18), regs) < load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 422: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (<u32>value0 !== load<u32>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 423: {
+        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (load<u32>(load<u8>(pc, 18), regs) < load<u32>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 424: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (value0 < load<u64>(load<u8>(pc, 19), regs)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 425: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (value0 > load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 426: {
+        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
+        store<u64>(load<u8>(pc, 2), value0, regs);
+        if (value0 < load<u64>(pc, 24)) {
+          const way = load<i32>(pc, 20);
+          pc += 32 + way;
+          end += way;
+          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        } else pc += 32;
+        break;
+      }
+      case 427: {
+        const at = load<u64>(load<u8>(pc, 2), regs) === load<u64>(pc, 8) ? 0 : 16;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 428: {
+        const at = load<u32>(load<u8>(pc, 2), regs) === load<u32>(pc, 8) ? 0 : 16;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
+      case 429: {
+        const at = load<u64>(load<u8>(pc, 2), regs) !== load<u64>(pc, 8) ? 0 : 16;
+        const way = load<i32>(pc + at, 4);
+        pc += at + 16 + way;
+        end += way;
+        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
+        break;
+      }
       default:
         return stop(pc, end, 6);
     }

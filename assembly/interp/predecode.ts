@@ -108,6 +108,7 @@ import {
   VERSION_6_12,
 } from '../layout/interp';
 import { pairOp } from './pairs';
+import { sequenceOp } from './sequences';
 import { settings } from './state';
 
 /** imm of the address-space cast to a user pointer: destination space 1 (user) << 16 | source space 0. */
@@ -250,11 +251,12 @@ function callRecord(
   return 0;
 }
 
-/** Only the first operation of a pair changes, so a jump to the second one finds it whole. */
+/** Only the first operation of a pair or sequence changes, so a jump to another one finds it whole. */
 function pairUp(records: usize, count: u32): void {
   let record = records;
   for (let slot: u32 = 1; slot < count; slot++) {
-    const op = pairOp(load<u16>(record + REC_OP), load<u16>(record + REC_SIZE + REC_OP));
+    let op = sequenceOp(record, count - slot + 1);
+    if (op === 0) op = pairOp(load<u16>(record + REC_OP), load<u16>(record + REC_SIZE + REC_OP));
     if (op !== 0) store<u16>(record + REC_OP, <u16>op);
     record += REC_SIZE;
   }

@@ -30,13 +30,15 @@ export function randomLoop(random: Random, rounds: number): Uint8Array {
         const opcode = random.pick([...STORES, ...PLAIN_LOADS, ...(off < 0 ? [] : PROBE_LOADS)]);
         const [dst, src] = STORES.includes(opcode) ? [5, random.pick([0, 4, 8])] : [random.pick([0, 8]), 5];
         body.push(
-          insn(0xbf, 6, random.pick([4, 8])),
-          insn(0x57, 6, 0, 0, random.pick([7, 63, 248])),
-          insn(0xbf, 5, 10),
-          insn(0x07, 5, 0, 0, -8 * bias),
-          insn(0x0f, 5, 6),
-          insn(opcode, dst, src, off),
-          insn(0xb7, 5, 0, 0, 0),
+          code(
+            insn(0xbf, 6, random.pick([4, 8])),
+            insn(0x57, 6, 0, 0, random.pick([7, 63, 248])),
+            insn(0xbf, 5, 10),
+            insn(0x07, 5, 0, 0, -8 * bias),
+            insn(0x0f, 5, 6),
+            insn(opcode, dst, src, off),
+            insn(0xb7, 5, 0, 0, 0),
+          ),
         );
         break;
       }
@@ -94,7 +96,8 @@ export function randomLoop(random: Random, rounds: number): Uint8Array {
   for (const [at, bytes] of body.entries()) {
     const view = new DataView(bytes.buffer);
     if (view.getInt16(2, true) !== 0x4000) continue;
-    view.setInt16(2, random.below(slotsOf(body.slice(at + 1)) + 1), true);
+    const parts = random.below(body.length - at);
+    view.setInt16(2, slotsOf(body.slice(at + 1, at + 1 + parts)), true);
   }
   const slots = slotsOf(body) + 3;
   return code(
