@@ -226,6 +226,14 @@ const markCongestion: Helper = (env, [context]) => {
   return 1n;
 };
 
+/** Stands for nobody: the packet has no socket (overflowuid). */
+const NOBODY = 65534n;
+
+const socketUid: Helper = (env, [context]) => {
+  const socket = skbAt(env, context).uint('sk');
+  return socket === 0n ? NOBODY : env.object('sock', socket).uint('sk_uid.val');
+};
+
 const setType: Helper = (env, [context, type]) => {
   skbAt(env, context).set('pkt_type', type & 7n);
   return 0n;
@@ -260,7 +268,7 @@ export const skbHelpers: HelperTable = {
   bpf_get_hash_recalc: (env, [context]) => skbAt(env, context).uint('hash'),
   bpf_set_hash_invalid: (env, [context]) => (skbAt(env, context).set('hash', 0), 0n),
   bpf_set_hash: (env, [context, hash]) => (skbAt(env, context).set('hash', hash & 0xffffffffn), 0n),
-  bpf_get_socket_uid: () => 0xffffn,
+  bpf_get_socket_uid: socketUid,
   bpf_skb_cgroup_id: () => 0n,
   bpf_skb_under_cgroup: () => 0n,
 };

@@ -68,6 +68,13 @@ test('congestion is marked where the sender knows it, and the checksum follows',
   assert.equal(bench.call('bpf_skb_ecn_set_ce', packet.address), 0n);
 });
 
+test('owners of sockets', () => {
+  const owner = kernel.create('sock', { 'sk_uid.val': 1000 });
+  const sent = kernel.create('sk_buff', { sk: owner });
+  assert.equal(bench.call('bpf_get_socket_uid', sent.address), 1000n);
+  assert.equal(bench.call('bpf_get_socket_uid', kernel.create('sk_buff').address), 65534n);
+});
+
 test('no hardware has looked at checksums', () => {
   assert.equal(bench.call('bpf_csum_level', skb.address, 0), -13n);
   assert.equal(bench.call('bpf_csum_level', skb.address, 1), 0n);
