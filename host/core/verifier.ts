@@ -1,3 +1,4 @@
+import { LimitError } from '../errors.js';
 import type { HostAddress } from '../quantities.js';
 import type { Core } from './core.js';
 import type { CoreExports } from './exports.generated.js';
@@ -6,6 +7,9 @@ const CHUNK_BYTES = 256 * 1024;
 /** Chunks grow with what is in use, this part of it: engines collect garbage whenever memory grows. */
 const CHUNK_PART = 2;
 const LARGEST_CHUNK = 64 * 1024 * 1024;
+/** States of one program may take this much, and addresses are signed where words are counted. */
+const MOST_BYTES = 1024 * 1024 * 1024;
+const ADDRESS_END = 2 ** 31;
 const SIGNED = 64;
 
 /** The scalar domain of the core: transfer functions over register records. */
@@ -79,17 +83,19 @@ export class VerifierMemory {
     this.view = core.view;
   }
 
-  /** `size` bytes, a multiple of 8, contents undefined. */
+  /** `size` bytes, a multiple of 8, contents undefined. Throws LIMIT_MEMORY. */
   alloc(size: number): HostAddress {
     const free = this.freeLists.get(size);
     if (free !== undefined && free.length > 0) return free.pop() as number;
     if (this.top + size > this.limit) {
       const grown = Math.min(this.inUse / CHUNK_PART, LARGEST_CHUNK) & -CHUNK_BYTES;
       const bytes = Math.max(CHUNK_BYTES, grown, size);
+      if (this.inUse + bytes > MOST_BYTES) throw tooMuch();
       this.top = this.core.alloc(bytes);
       this.limit = this.top + bytes;
       this.inUse += bytes;
       this.chunks.push(this.top);
+      if (this.limit > ADDRESS_END) throw tooMuch();
       this.renew();
     }
     const at = this.top;
@@ -138,3 +144,6 @@ export class VerifierMemory {
     this.view = this.core.view;
   }
 }
+
+const tooMuch = (): LimitError =>
+  new LimitError('LIMIT_MEMORY', `verifier states: more than ${MOST_BYTES >> 20} MiB`);

@@ -99,7 +99,8 @@ function markAll(env: Env): void {
       LOG_LEVEL2,
     );
   }
-  for (let state: State | null = env.state.parent; state !== null; state = state.parent) {
+  for (let state = env.state.parent; state !== null && !state.allPrecise; state = state.parent) {
+    state.allPrecise = true;
     for (let depth = 0; depth < state.frames.length; depth++) markAllOf(env, state, depth);
   }
 }

@@ -119,6 +119,7 @@ function remember(env: Env, list: State[]): void {
   stored.insn = env.insn;
   stored.branches = 1;
   state.parent = stored;
+  if (env.program.forceCheckpoint[env.insn] !== 0) state.headAbove = stored;
   state.firstInsn = env.insn;
   state.depth = stored.depth + 1;
   state.history = NO_STEP;

@@ -1,3 +1,4 @@
+import { LimitError } from '../errors.js';
 import type { InsnIndex } from '../quantities.js';
 import { finishPath } from './branch-stack.js';
 import { checkMainArguments, functionArguments, setGlobalArguments } from './call/global-functions.js';
@@ -248,8 +249,11 @@ export function simulate(program: Prepared, kernel: KernelView, options: VerifyO
       log: env.log.lines,
     };
   } catch (error) {
-    if (error instanceof VerifierError) env.log.line(statsText(statsOf(env)), env.insn);
-    throw error;
+    const noMemory = error instanceof LimitError;
+    if (noMemory) env.say(error.message);
+    if (noMemory || error instanceof VerifierError) env.log.line(statsText(statsOf(env)), env.insn);
+    // As a kernel that has none left.
+    throw noMemory ? new VerifierError(Errno.ENOMEM, error.message, env.insn, env.log.lines) : error;
   } finally {
     env.history.dispose();
     env.mem.dispose();

@@ -73,6 +73,10 @@ export class State {
   /** Where the last state it did not cover differed: depth, and offset in the frame; 0 = unknown. */
   differedDepth = 0;
   differedAt = 0;
+  /** Every scalar of it and of those above is precise. */
+  allPrecise = false;
+  /** Nearest state above that was stored at the head of a loop. */
+  headAbove: State | null = null;
   /** Only what was read is left. */
   isClean = false;
 
@@ -177,6 +181,8 @@ export class Frames {
     to.misses = 0;
     to.differedAt = 0;
     to.isClean = false;
+    to.allPrecise = false;
+    to.headAbove = from.headAbove;
     to.parent = from.parent;
     to.insn = from.insn;
     to.firstInsn = from.firstInsn;
@@ -227,6 +233,7 @@ export class Frames {
     if (pool.length >= POOLED) return;
     state.frames.length = 0;
     state.parent = null;
+    state.headAbove = null;
     state.history = NO_STEP;
     state.loopEntry = null;
     state.lock = null;

@@ -12,7 +12,7 @@ export function previousRound(env: Env, at: InsnIndex): State | null {
   const { state } = env;
   const latest = state.parent;
   const isThisRound = env.insn === at && latest?.insn === at;
-  for (let one = isThisRound ? latest.parent : latest; one !== null; one = one.parent) {
+  for (let one = isThisRound ? latest.headAbove : state.headAbove; one !== null; one = one.headAbove) {
     if (one.insn === at && !one.marksOnly && one.frames.length === state.frames.length) return one;
   }
   return null;
