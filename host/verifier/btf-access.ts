@@ -108,7 +108,7 @@ export function accessBtfPointer(
     env.fail(Errno.EACCES, `R${regno} is ptr_${name} access percpu memory: off=${off}`);
   }
   if (isWrite && implementsCongestionControl(env) && which === 0) {
-    const refusal = refusedTcpStore(btf, name, off, size);
+    const refusal = refusedTcpStore(btf, name, off, size, env.legacy);
     if (refusal !== null) env.fail(Errno.EACCES, refusal);
     return;
   }

@@ -18,6 +18,9 @@ const WRITABLE: readonly (readonly [struct: string, field: string])[] = [
   ['tcp_sock', 'app_limited'],
 ];
 
+/** Linux 6.1 keeps it to itself. */
+const SINCE_612 = 'sk_pacing_status';
+
 /** Does the program implement a member of struct tcp_congestion_ops? */
 export function implementsCongestionControl(env: Env): boolean {
   const { spec } = env.program;
@@ -27,9 +30,16 @@ export function implementsCongestionControl(env: Env): boolean {
 }
 
 /** Why a store of `size` bytes into a struct is refused; null = it is allowed. */
-export function refusedTcpStore(btf: Btf, struct: string, off: number, size: number): string | null {
+export function refusedTcpStore(
+  btf: Btf,
+  struct: string,
+  off: number,
+  size: number,
+  legacy: boolean,
+): string | null {
   if (struct !== 'tcp_sock') return 'only read is supported';
   for (const [owner, field] of WRITABLE) {
+    if (legacy && field === SINCE_612) continue;
     const { bitOffset, type } = btf.member(btf.find(owner, BtfKind.STRUCT), field);
     const start = Math.floor(bitOffset / 8);
     const end = start + btf.sizeOf(type);
