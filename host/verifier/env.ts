@@ -59,6 +59,7 @@ export class Env {
   readonly capBpf: boolean;
   /** CAP_BPF and CAP_PERFMON: pointers may leak, mispredicted paths are not looked at. */
   readonly privileged: boolean;
+  readonly sysBoot: boolean;
   readonly jit: boolean;
   readonly preemptRt: boolean;
   readonly observe: ((env: Env, insn: InsnIndex) => void) | null;
@@ -143,6 +144,7 @@ export class Env {
     this.log = new Log(options.logLevel ?? 0, linesKept(options.logSize, this.legacy), program.log);
     this.capBpf = options.privileged ?? true;
     this.privileged = this.capBpf && (options.perfmon ?? true);
+    this.sysBoot = options.sysBoot ?? true;
     this.jit = options.jit ?? true;
     this.preemptRt = options.preemptRt ?? false;
     this.observe = options.observe ?? null;

@@ -22,6 +22,8 @@ export interface VerifyOptions {
    * leak and mispredicted paths are guarded, as in programs of anyone.
    */
   readonly perfmon?: boolean;
+  /** CAP_SYS_BOOT: calls of kernel functions that may take the machine down; default true. */
+  readonly sysBoot?: boolean;
   /** net.core.bpf_jit_enable; default true. Without it the kernel interprets, and refuses what only its JIT can do. */
   readonly jit?: boolean;
   /** A kernel built with PREEMPT_RT; default false. */

@@ -6,7 +6,7 @@ import { tnumText } from './log-text.js';
 import { checkRegion } from './memory-region.js';
 import { W_A } from './registers.js';
 import { RegType, baseType } from './reg-type.js';
-import { regAddress } from './state.js';
+import { type State, regAddress } from './state.js';
 import { Errno, VerifierError } from './verifier-error.js';
 
 /** How unprivileged pointer arithmetic is masked: which operand is the number, its sign, whether it is constant. */
@@ -110,10 +110,20 @@ export function beginMask(
     mask = { state: operand | sign | (known ? MaskState.IMMEDIATE : 0), limit, toLeft };
   }
   if (known) return mask;
-  const masked = pushBranch(env, at + 1, at);
+  const masked = pushGuess(env, at);
   masked.speculative = true;
   if (!pointerIsDestination) regs.copy(regAddress(masked.frame, to), ptr);
   return mask;
+}
+
+/** Queues the path on which the processor guesses. */
+function pushGuess(env: Env, at: InsnIndex): State {
+  try {
+    return pushBranch(env, at + 1, at);
+  } catch (error) {
+    if (!(error instanceof VerifierError)) throw error;
+    return refuse(env, `R${env.code.dst[at]} could not be pushed for speculative verification`);
+  }
 }
 
 /** After it: the window narrows to what the pointer really moved. */

@@ -65,7 +65,7 @@ export interface CaseMap {
 /**
  * One program and what Linux answers. In `text` (kernel dialect of host/asm): `map_fd 0` and `map_value 0 +8` name
  * maps of the case, `call kfunc NAME` and `btf_id NAME` names of the kernel's BTF, `typeid(struct x)` an id of the
- * case's own BTF, `ktypeid(x)` the id of a struct of the kernel's, `OFFSETOF(x.m)` the offset of a member.
+ * case's own BTF, a label `refused` the instruction that is, `ktypeid(x)` the id of a struct of the kernel's, `OFFSETOF(x.m)` the offset of a member.
  */
 export interface VerifierCase {
   /** The rule shown: a message of tests/fixtures/verifier-rules.tsv, or a name of the test's own. */
@@ -91,6 +91,8 @@ export interface VerifierCase {
   readonly unprivileged?: boolean;
   /** CAP_PERFMON beside CAP_BPF; there unless told. */
   readonly perfmon?: boolean;
+  /** CAP_SYS_BOOT; had unless told. */
+  readonly sysBoot?: boolean;
   /** The kernel's JIT; on unless told. */
   readonly jit?: boolean;
   readonly preemptRt?: boolean;
@@ -154,6 +156,7 @@ const FIRST_ATTACH: Record<string, number> = {
   NETFILTER: 45,
 };
 
+const REFUSED = 'refused';
 const MAP_BASE = 0xffff_8880_0400_0000n;
 const MAP_STEP = 0x1000n;
 
@@ -277,10 +280,30 @@ export function loadCase(test: VerifierCase, version: KernelName): { spec: Progr
   return { spec, kernel };
 }
 
+/** Slot of the instruction that the case's text says is refused. */
+function refusedPlace(test: VerifierCase, version: KernelName): number | undefined {
+  if (test.text?.includes(`${REFUSED}:`) !== true) return undefined;
+  const types = test.c === undefined ? null : new CTypes(test.c);
+  return labelPlaces(expand(test.text, kernelBtf(version), types), [REFUSED]).get(REFUSED);
+}
+
+/**
+ * The text, with the label of the refused instruction before its last line when that is where every kernel asked
+ * refuses it, for one reason, and no label says otherwise.
+ */
+export function lastRefused(text: string, { want, want61 }: Pick<VerifierCase, 'want' | 'want61'>): string {
+  if (want === 'ok' || want61 === 'ok') return text;
+  if (want !== undefined && want61 !== undefined && String(want) !== String(want61)) return text;
+  if (text.includes(`${REFUSED}:`)) return text;
+  return text.replace(/(^|\n)([ \t]*)([^\n:]+)\s*$/, `$1$2${REFUSED}: $3`);
+}
+
 const AFTERWORD = /^((cur|old) state:|processed \d+ insns)/;
 
 /** What our verifier answers. */
 export interface Answer {
+  /** Instruction that is refused; -1 = none is named. */
+  readonly insn: number;
   readonly verdict: Verdict;
   readonly log: string;
   readonly program: VerifiedProgram | null;
@@ -293,11 +316,13 @@ export function answer(test: VerifierCase, version: KernelName, core: Core): Ans
     logLevel: test.logLevel ?? 2,
     privileged: test.unprivileged !== true,
     perfmon: test.perfmon ?? true,
+    sysBoot: test.sysBoot ?? true,
+    sysBoot: test.sysBoot ?? true,
     jit: test.jit ?? true,
     preemptRt: test.preemptRt ?? false,
   };
   try {
-    return { verdict: 'ok', log: '', program: verify(spec, kernel, options) };
+    return { insn: -1, verdict: 'ok', log: '', program: verify(spec, kernel, options) };
   } catch (error) {
     if (!(error instanceof VerifierError)) throw error;
     const name =
@@ -305,7 +330,8 @@ export function answer(test: VerifierCase, version: KernelName, core: Core): Ans
     const log = logText(error.log, 2);
     const lines = log.trimEnd().split('\n');
     const reason = lines.filter((line) => line !== '' && !AFTERWORD.test(line));
-    return { verdict: [name as keyof typeof ERRNO, reason.at(-1) ?? ''], log, program: null };
+    const insn = error.place.insn ?? -1;
+    return { insn, verdict: [name as keyof typeof ERRNO, reason.at(-1) ?? ''], log, program: null };
   }
 }
 
@@ -334,7 +360,7 @@ function listing({ xlated }: VerifiedProgram, want: readonly string[]): string[]
 }
 
 function check(test: VerifierCase, version: KernelName, want: Verdict, core: Core): void {
-  const { verdict, log, program } = answer(test, version, core);
+  const { verdict, log, program, insn } = answer(test, version, core);
   const xlated = version === '6.12' ? test.xlated : test.xlated61;
   const exentries = version === '6.12' ? test.exentries : test.exentries61;
   if (exentries !== undefined && program !== null) assert.equal(program.numExentries, exentries);
@@ -346,6 +372,8 @@ function check(test: VerifierCase, version: KernelName, want: Verdict, core: Cor
     assert.deepEqual(verdict, want, log);
     return;
   }
+  const refused = refusedPlace(test, version);
+  if (refused !== undefined) assert.equal(insn, refused, `instruction refused\n${log}`);
   const lines = want[1].split('\n');
   assert.deepEqual(verdict, [want[0], lines.at(-1)], log);
   if (lines.length > 1) assert.ok(log.includes(`${want[1]}\n`), `${want[1]}\nexpected in\n${log}`);

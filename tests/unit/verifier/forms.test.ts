@@ -64,6 +64,10 @@ const pointers: readonly VerifierCase[] = [
   },
 ];
 
+/** Sums of a pointer and a number, on each of which a processor may guess; the test for NULL left a path, too. */
+const guesses = (count: number): string =>
+  Array.from({ length: count }, () => 'r0 = r7\nr0 += r6').join('\n');
+
 const speculation: readonly VerifierCase[] = [
   {
     rule: 'R%d tried to %s beyond pointer bounds, %s',

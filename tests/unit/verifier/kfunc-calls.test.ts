@@ -183,6 +183,23 @@ const copy = (before: string, after: string): Partial<VerifierCase> => ({
   text: `${before}\nr1 = r10\nr1 += -8\nr2 = 8\nr3 = 0\nr4 = 0\ncall kfunc bpf_copy_from_user_str\n${after}${OUT}`,
 });
 
+const CRASH = { type: 'SYSCALL', sleepable: true, text: `call kfunc crash_kexec${OUT}` } as const;
+
+const rights: readonly VerifierCase[] = [
+  {
+    rule: 'destructive kfunc calls require CAP_SYS_BOOT capability',
+    ...{ ...CRASH, sysBoot: false },
+    want: eacces('destructive kfunc calls require CAP_SYS_BOOT capability'),
+    want61: eacces('destructive kfunc calls require CAP_SYS_BOOT capabilities'),
+  },
+  {
+    rule: 'destructive kfunc calls require CAP_SYS_BOOT capability',
+    name: 'after the set of the program type',
+    ...{ ...CRASH, type: 'SOCKET_FILTER', sleepable: false, sysBoot: false },
+    want: eacces('calling kernel function crash_kexec is not allowed'),
+  },
+];
+
 const sections: readonly VerifierCase[] = [
   section(
     'nested rcu read lock (kernel function %s)',
@@ -298,4 +315,5 @@ const sections: readonly VerifierCase[] = [
 ];
 
 verifierCases('kfuncs that take pointers', pointers);
+verifierCases('rights of kfuncs', rights);
 verifierCases('kfuncs in sections', sections);
