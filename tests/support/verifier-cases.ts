@@ -317,7 +317,6 @@ export function answer(test: VerifierCase, version: KernelName, core: Core): Ans
     privileged: test.unprivileged !== true,
     perfmon: test.perfmon ?? true,
     sysBoot: test.sysBoot ?? true,
-    sysBoot: test.sysBoot ?? true,
     jit: test.jit ?? true,
     preemptRt: test.preemptRt ?? false,
   };

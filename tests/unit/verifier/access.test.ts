@@ -1,6 +1,12 @@
 import { Btf } from '../../../host/btf/btf.js';
 import { BtfBuilder } from '../../support/btf-builder.js';
-import { MAP, type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
+import {
+  MAP,
+  type Verdict,
+  type VerifierCase,
+  lastRefused,
+  verifierCases,
+} from '../../support/verifier-cases.js';
 
 const einval = (message: string): Verdict => ['EINVAL', message];
 const eacces = (message: string): Verdict => ['EACCES', message];
@@ -15,7 +21,11 @@ const row = (
   text: string,
   wants: Wants,
   more: Partial<VerifierCase> = {},
-): VerifierCase => ({ rule, name, text: `${text}\nout: r0 = 0\nexit`, ...wants, ...more });
+): VerifierCase => ({
+  ...{ rule, name, text: `${lastRefused(text, wants)}\nout: r0 = 0\nexit` },
+  ...wants,
+  ...more,
+});
 
 /** r2 = frame pointer - `down` + 0 to `mask`. */
 const variable = (mask: number, down: number): string =>
@@ -194,16 +204,22 @@ const EPERM = (struct: string): Wants => ({
 });
 const array = { maps: [{ type: MAP.ARRAY, value: 8 }] } as const;
 const leaks: readonly VerifierCase[] = [
-  row(MEM_LEAK, 'a record', RESERVED('*(u64 *)(r7 +0) = r6'), both(eacces('R6 leaks addr into mem')), {
-    ...user,
-    maps: RING,
-  }),
+  row(
+    MEM_LEAK,
+    'a record',
+    RESERVED('refused: *(u64 *)(r7 +0) = r6'),
+    both(eacces('R6 leaks addr into mem')),
+    {
+      ...user,
+      maps: RING,
+    },
+  ),
   row(MEM_LEAK, 'a number', RESERVED('r6 = 5\n*(u64 *)(r7 +0) = r6'), both('ok'), { ...user, maps: RING }),
   row(MEM_LEAK, 'a record, privileged', RESERVED('*(u64 *)(r7 +0) = r6'), both('ok'), { maps: RING }),
   row(
     MEM_LEAK,
     'added to a record',
-    RESERVED('lock *(u64 *)(r7 +0) += r6'),
+    RESERVED('refused: lock *(u64 *)(r7 +0) += r6'),
     both(eacces('R6 leaks addr into mem')),
     { ...user, maps: RING },
   ),
@@ -515,7 +531,7 @@ const values: readonly VerifierCase[] = [
     both(eacces('write into map forbidden, value_size=8 off=0 size=8')),
     { maps: [{ type: MAP.HASH, key: 4, value: 8, flags: 128 }] },
   ),
-  ...(['r1 = *(u32 *)(r0 +0)', '*(u32 *)(r0 +0) = 1'] as const).map((use, store) =>
+  ...(['r1 = *(u32 *)(r0 +0)', 'refused: *(u32 *)(r0 +0) = 1'] as const).map((use, store) =>
     row(
       'R%d cannot write into %s',
       store === 0 ? 'an element read' : 'an element',

@@ -1,4 +1,10 @@
-import { MAP, type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
+import {
+  MAP,
+  type Verdict,
+  type VerifierCase,
+  lastRefused,
+  verifierCases,
+} from '../../support/verifier-cases.js';
 
 const einval = (message: string): Verdict => ['EINVAL', message];
 const eacces = (message: string): Verdict => ['EACCES', message];
@@ -56,7 +62,7 @@ const WQ_INIT = (off: number | 'r7'): string => `${at(off)}
   call kfunc bpf_wq_init`;
 const XCHG = (off: number | 'r7'): string => `${at(off)}
   r2 = 0
-  call bpf_kptr_xchg
+  refused: call bpf_kptr_xchg
   if r0 == 0x0 goto out
   r1 = r0
   call kfunc bpf_task_release`;
@@ -67,7 +73,14 @@ const row = (
   text: string,
   wants: Wants,
   more: Partial<VerifierCase> = {},
-): VerifierCase => ({ rule, name, ...world(value), text: `${VALUE}${text}${OUT}`, ...wants, ...more });
+): VerifierCase => ({
+  rule,
+  name,
+  ...world(value),
+  text: `${VALUE}${lastRefused(text, wants)}${OUT}`,
+  ...wants,
+  ...more,
+});
 
 const CONSTANT = (what: string): string =>
   `R%d doesn't have constant offset. ${what} has to be at the constant offset`;
@@ -188,7 +201,7 @@ const locks: readonly VerifierCase[] = [
     '%s cannot be accessed directly by load/store',
     'while it is held',
     'struct locked',
-    `${LOCK(8)}\n*(u32 *)(r6 +8) = 0${UNLOCK(8)}`,
+    `${LOCK(8)}\nrefused: *(u32 *)(r6 +8) = 0${UNLOCK(8)}`,
     both(eacces('bpf_spin_lock cannot be accessed directly by load/store')),
   ),
   row(

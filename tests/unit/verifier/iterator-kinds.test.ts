@@ -1,4 +1,4 @@
-import { type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
+import { type Verdict, type VerifierCase, lastRefused, verifierCases } from '../../support/verifier-cases.js';
 
 const einval = (message: string): Verdict => ['EINVAL', message];
 const eacces = (message: string): Verdict => ['EACCES', message];
@@ -43,7 +43,7 @@ const row = (
   text: string,
   want: Verdict,
   where: Partial<VerifierCase> = tracing,
-): VerifierCase => ({ rule, name, text: `${text}${OUT}`, want, ...where });
+): VerifierCase => ({ rule, name, text: `${lastRefused(text, { want })}${OUT}`, want, ...where });
 
 const WALKED = 'every element of an iterator';
 const INITIALIZED = 'expected an initialized iter_%s as arg #%d';
@@ -57,7 +57,7 @@ const kinds: readonly VerifierCase[] = [
   row(
     WALKED,
     'past a bit',
-    `${BITS}${WALK('bits', 'r1 = *(u32 *)(r0 +4)')}`,
+    `${BITS}${WALK('bits', 'refused: r1 = *(u32 *)(r0 +4)')}`,
     eacces(
       'invalid access to memory, mem_size=4 off=4 size=4\nR0 min value is outside of the allowed memory range',
     ),
@@ -79,7 +79,7 @@ const kinds: readonly VerifierCase[] = [
   row(
     RCU,
     'a sleepable program',
-    `${CURRENT}${NEW('task', '0')}${WALK('task')}`,
+    `${CURRENT}${NEW('task', '0')}${NEXT('task')}`,
     ['EPROTO', 'expected an RCU CS when using bpf_iter_task_next'],
     sleepable,
   ),
@@ -93,7 +93,7 @@ const kinds: readonly VerifierCase[] = [
   row(
     RCU,
     'another section than the one it was made in',
-    `call kfunc bpf_rcu_read_lock${CURRENT}${NEW('task', '0')}\ncall kfunc bpf_rcu_read_unlock\ncall kfunc bpf_rcu_read_lock${WALK('task')}\ncall kfunc bpf_rcu_read_unlock`,
+    `call kfunc bpf_rcu_read_lock${CURRENT}${NEW('task', '0')}\ncall kfunc bpf_rcu_read_unlock\ncall kfunc bpf_rcu_read_lock${NEXT('task')}`,
     ['EPROTO', 'expected an RCU CS when using bpf_iter_task_next'],
     sleepable,
   ),
@@ -102,13 +102,6 @@ const kinds: readonly VerifierCase[] = [
     'sections inside the walk of numbers',
     `r2 = 0${NEW('num', '3')}${WALK('num', 'call kfunc bpf_rcu_read_lock\ncall kfunc bpf_rcu_read_unlock')}`,
     'ok',
-    sleepable,
-  ),
-  row(
-    'bpf_rcu_read_unlock is missing',
-    'a section begun for each number',
-    `r2 = 0${NEW('num', '3')}${WALK('num', 'call kfunc bpf_rcu_read_lock')}`,
-    einval('bpf_rcu_read_unlock is missing'),
     sleepable,
   ),
   row(
@@ -157,4 +150,14 @@ const kinds: readonly VerifierCase[] = [
   ),
 ];
 
-verifierCases('kinds of iterators', kinds);
+const open: VerifierCase = {
+  rule: 'bpf_rcu_read_unlock is missing',
+  name: 'a section begun for each number',
+  ...sleepable,
+  text: `r2 = 0${NEW('num', '3')}${WALK('num', 'call kfunc bpf_rcu_read_lock')}
+    out: r0 = 0
+    refused: exit`,
+  want: einval('bpf_rcu_read_unlock is missing'),
+};
+
+verifierCases('kinds of iterators', [...kinds, open]);

@@ -1,6 +1,12 @@
 import { Btf } from '../../../host/btf/btf.js';
 import { BtfBuilder } from '../../support/btf-builder.js';
-import { MAP, type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
+import {
+  MAP,
+  type Verdict,
+  type VerifierCase,
+  lastRefused,
+  verifierCases,
+} from '../../support/verifier-cases.js';
 
 const eacces = (message: string): Verdict => ['EACCES', message];
 const both = (want: Verdict): { want: Verdict; want61: Verdict } => ({ want, want61: want });
@@ -29,7 +35,7 @@ const fentry = (target: string): Partial<VerifierCase> => ({
   kernel,
 });
 const row = (rule: string, name: string, target: string, text: string, want: Verdict): VerifierCase => ({
-  ...{ rule, name, ...fentry(target), text: `r1 = *(u64 *)(r1 +0)\n${text}${OUT}` },
+  ...{ rule, name, ...fentry(target), text: `r1 = *(u64 *)(r1 +0)\n${lastRefused(text, { want })}${OUT}` },
   ...both(want),
 });
 const USER = 'R%d is ptr_%s access user memory: off=%d';

@@ -1,4 +1,10 @@
-import { MAP, type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
+import {
+  MAP,
+  type Verdict,
+  type VerifierCase,
+  lastRefused,
+  verifierCases,
+} from '../../support/verifier-cases.js';
 
 const both = (want: Verdict): { want: Verdict; want61: Verdict } => ({ want, want61: want });
 const eacces = (message: string): Verdict => ['EACCES', message];
@@ -16,7 +22,7 @@ const row = (
   name,
   type: 'SCHED_CLS',
   perfmon: false,
-  text: `${text}${OUT}`,
+  text: `${lastRefused(text, wants)}${OUT}`,
   ...wants,
   ...more,
 });

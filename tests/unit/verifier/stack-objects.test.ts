@@ -1,4 +1,10 @@
-import { MAP, type Verdict, type VerifierCase, verifierCases } from '../../support/verifier-cases.js';
+import {
+  MAP,
+  type Verdict,
+  type VerifierCase,
+  lastRefused,
+  verifierCases,
+} from '../../support/verifier-cases.js';
 
 const einval = (message: string): Verdict => ['EINVAL', message];
 const eacces = (message: string): Verdict => ['EACCES', message];
@@ -60,7 +66,7 @@ interface Wants {
 const both = (want: Verdict): Wants => ({ want, want61: want });
 type World = typeof ringbuf | typeof array;
 const row = (rule: string, name: string, world: World, text: string, wants: Wants): VerifierCase => ({
-  ...{ rule, name, ...world, text: `${text}${OUT}` },
+  ...{ rule, name, ...world, text: `${lastRefused(text, wants)}${OUT}` },
   ...wants,
 });
 
@@ -182,7 +188,7 @@ const stores: readonly VerifierCase[] = [
     OVERWRITE,
     'both copies',
     ringbuf,
-    `${RESERVE(-16)}${CLONE(-16, -32)}\n*(u64 *)(r10 -16) = 0\n*(u64 *)(r10 -24) = 0${SUBMIT(-32)}`,
+    `${RESERVE(-16)}${CLONE(-16, -32)}\n*(u64 *)(r10 -16) = 0\nrefused: *(u64 *)(r10 -24) = 0${SUBMIT(-32)}`,
     {
       want: einval('cannot overwrite referenced dynptr'),
     },
@@ -228,7 +234,7 @@ const stores: readonly VerifierCase[] = [
     'expected an initialized iter_%s as arg #%d',
     'a byte of it stored',
     array,
-    `${NEW(-8)}\n*(u8 *)(r10 -3) = 1${NEXT(-8)}${DESTROY(-8)}`,
+    `${NEW(-8)}\n*(u8 *)(r10 -3) = 1${NEXT(-8)}`,
     {
       want: einval('expected an initialized iter_num as arg #0'),
     },
@@ -237,7 +243,7 @@ const stores: readonly VerifierCase[] = [
     'expected an initialized iter_%s as arg #%d',
     'a byte stored at a variable offset',
     array,
-    `${UNKNOWN(3)}${NEW(-8)}${MOVED('r2', -8)}\n*(u8 *)(r2 +0) = 1${NEXT(-8)}${DESTROY(-8)}`,
+    `${UNKNOWN(3)}${NEW(-8)}${MOVED('r2', -8)}\n*(u8 *)(r2 +0) = 1${NEXT(-8)}`,
     {
       want: einval('expected an initialized iter_num as arg #0'),
     },
@@ -286,7 +292,7 @@ const releases: readonly VerifierCase[] = [
     `${RESERVE(-16)}${CLONE(-16, -32)}${DATA(-32)}
     if r0 == 0x0 goto end
     r7 = r0${SUBMIT(-16)}
-    *(u8 *)(r7 +0) = 1
+    refused: *(u8 *)(r7 +0) = 1
     goto out
     end: ${SUBMIT(-16).trim()}`,
     {
@@ -339,7 +345,7 @@ const releases: readonly VerifierCase[] = [
     call kfunc bpf_dynptr_slice
     if r0 == 0x0 goto end
     r7 = r0${SUBMIT(-16)}
-    r1 = *(u8 *)(r7 +0)
+    refused: r1 = *(u8 *)(r7 +0)
     goto out
     end: ${SUBMIT(-16).trim()}`,
     {
