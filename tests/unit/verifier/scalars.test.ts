@@ -132,5 +132,34 @@ const branches: readonly VerifierCase[] = [
   ),
 ];
 
+/** What the kernel does not conclude: most of it is not so. */
+const unconcluded: readonly VerifierCase[] = [
+  known('branch: a copy with an offset', 'r7 = r6\nr7 += 1\nif r6 > 0x5 goto out', 'r7 <= 0x5', false),
+  known(
+    'branch: a copy with an offset, low half',
+    'r7 = r6\nr7 += 1\nif w6 > 0x5 goto out',
+    'r7 <= 0x6',
+    false,
+  ),
+  known(
+    'branch: a copy changed in its low half',
+    'r7 = r6\nw7 += 1\nif r6 > 0x5 goto out',
+    'r7 <= 0x6',
+    false,
+  ),
+  known('branch: a low half of a number', 'w7 = w6\nif w7 > 0x5 goto out', 'r6 <= 0x5', false),
+  known('branch: a low half that is 0', 'r7 = r6\nif w7 != 0x0 goto out', 'r6 == 0x0', false),
+  known('branch: bits that are 0', 'if r6 & 0x3 goto out', 'r6 == 0x0', false),
+  known('branch: the sign of the low half', 'if w6 & 0x80000000 goto out', 'r6 s>= 0x0', false),
+  known(
+    'branch: a number without its upper half',
+    'r7 = r6\nr7 <<= 32\nr7 >>= 32\nif r7 > 0x5 goto out',
+    'r6 <= 0x5',
+    false,
+  ),
+  known('scalar: arithmetic shift of a half', 'w6 s>>= 31', 'r6 <= 0x0', false),
+];
+
 verifierCases('scalars', arithmetic);
+verifierCases('what is not concluded', unconcluded);
 verifierCases('branches', branches);
