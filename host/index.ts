@@ -20,6 +20,7 @@ export type { SkbContext } from './runtime/context/skb.js';
 export type { TracingArgument, TracingContext, TracingOptions } from './runtime/context/tracing.js';
 export type { XdpContext } from './runtime/context/xdp.js';
 export type { LinkedProgram } from './runtime/linked-program.js';
+export { Snapshot } from './runtime/snapshot.js';
 export { testRunContext, type TestRun, type TestSubject } from './runtime/test-run.js';
 export type { Engine, FaultKind, FaultRecord, OopsRecord, RunResult } from './runtime/run-result.js';
 
