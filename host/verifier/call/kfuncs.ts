@@ -154,8 +154,9 @@ function checkAllowed(env: Env, kfunc: Kfunc, flags: number): void {
   if (!kfuncAllowed(kfunc.name, spec.type, env.legacy)) {
     env.fail(Errno.EACCES, `calling kernel function ${kfunc.name} is not allowed`);
   }
-  if ((flags & KfuncFlag.DESTRUCTIVE) !== 0 && !env.capBpf) {
-    env.fail(Errno.EACCES, 'destructive kfunc calls require CAP_SYS_BOOT capability');
+  if ((flags & KfuncFlag.DESTRUCTIVE) !== 0 && !env.sysBoot) {
+    const what = env.legacy ? 'capabilities' : 'capability';
+    env.fail(Errno.EACCES, `destructive kfunc calls require CAP_SYS_BOOT ${what}`);
   }
   if ((flags & KfuncFlag.SLEEPABLE) !== 0 && !env.sleepable && !env.state.inSleepable) {
     env.fail(Errno.EACCES, `program must be sleepable to call sleepable kfunc ${kfunc.name}`);

@@ -69,6 +69,16 @@ const guesses = (count: number): string =>
   Array.from({ length: count }, () => 'r0 = r7\nr0 += r6').join('\n');
 
 const speculation: readonly VerifierCase[] = [
+  ...(
+    [
+      [9, 'ok'],
+      [8193, eacces(`R0 could not be pushed for speculative verification, ${PROHIBITED}`)],
+    ] as const
+  ).map(([count, want]): VerifierCase => ({
+    rule: 'R%d could not be pushed for speculative verification, %s',
+    ...{ type: 'SCHED_CLS', perfmon: false, maps: user.maps, logLevel: 1, want },
+    text: `r6 = *(u32 *)(r1 +0)\nr6 &= 7\n${LOOKUP}\nr7 = r0\n${guesses(count - 1)}${OUT}`,
+  })),
   {
     rule: 'R%d tried to %s beyond pointer bounds, %s',
     unprivileged: true,
