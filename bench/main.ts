@@ -62,7 +62,10 @@ for (const name of wanted) {
     const { min, median, max } = row.ratio;
     console.log(
       `  ${row.name.padEnd(44)} ${median.toFixed(2).padStart(8)}x of ${row.baseline} ` +
-        `(${min.toFixed(2)} to ${max.toFixed(2)}, ${row.rounds} rounds)  ${row.value.toPrecision(4)} ${row.unit}`,
+        `(${min.toFixed(2)} to ${max.toFixed(2)}, ${row.rounds} rounds)  ${row.value.toPrecision(4)} ${row.unit}` +
+        (row.suite === 'verify' && row.baselineSpeed !== undefined
+          ? `; ${row.baseline} ${row.baselineSpeed.toPrecision(4)} M insn/s`
+          : ''),
     );
   }
   if (values.plot !== undefined && suite.plot !== undefined)

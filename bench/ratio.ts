@@ -7,6 +7,8 @@ export interface BenchRow {
   readonly rounds: number;
   readonly value: number;
   readonly unit: string;
+  /** Millions of units of work a second that the baseline does, in its best round; absent = not told. */
+  readonly baselineSpeed?: number;
 }
 
 /** A piece of work that is timed whole; `count` units of it happen per call. */
@@ -53,12 +55,14 @@ export function compare(
   time(work, options.minMs);
   const ratios: number[] = [];
   let best = Infinity;
+  let baselineBest = Infinity;
   for (let round = 0; round < options.rounds; round++) {
     const before = time(baseline, options.minMs) / baseline.count;
     const own = time(work, options.minMs) / work.count;
     const after = time(baseline, options.minMs) / baseline.count;
     ratios.push((before + after) / 2 / own);
     best = Math.min(best, own);
+    baselineBest = Math.min(baselineBest, before, after);
     options.onRound?.(round + 1);
   }
   ratios.sort((a, b) => a - b);
@@ -70,6 +74,7 @@ export function compare(
     rounds: options.rounds,
     value: inUnit(best, unit),
     unit,
+    baselineSpeed: 1e-3 / baselineBest,
   };
 }
 

@@ -22,7 +22,7 @@ import {
 } from '../support/random-verified.js';
 import { MAP, loadCase } from '../support/verifier-cases.js';
 
-// Whole check, in half an hour: ACCEPTED=200000 node --import tsx --test tests/property/verifier-paths.test.ts
+// Whole check, in some hours: ACCEPTED=200000 node --import tsx --test tests/property/verifier-paths.test.ts
 const ACCEPTED = Number(process.env.ACCEPTED ?? 300);
 const SEED = Number(process.env.SEED ?? 20_261_124);
 const RUNS = 3;
@@ -39,13 +39,15 @@ const { kernel: KERNEL } = loadCase(
   '6.12',
 );
 
+const { spec } = loadCase({ rule: '', type: 'SCHED_CLS', bytes: new Uint8Array() }, '6.12');
+const SPEC: ProgramSpec = { ...spec, maps: KERNEL.maps.map((map) => map.spec), btf };
+
 function specOf({ insns, functions }: RandomVerified): ProgramSpec {
   const funcInfo = types.functions
     .map(({ name, id }) => ({ insn: name === 'main' ? 0 : (functions[name] ?? -1), type: id }))
     .filter(({ insn }) => insn >= 0)
     .sort((a, b) => a.insn - b.insn);
-  const { spec } = loadCase({ rule: '', type: 'SCHED_CLS', bytes: insns }, '6.12');
-  return { ...spec, maps: KERNEL.maps.map((map) => map.spec), btf, funcInfo };
+  return { ...SPEC, insns, funcInfo };
 }
 
 type Observer = NonNullable<VerifyOptions['observe']>;
@@ -99,6 +101,7 @@ function globalCalls({ insns, functions }: RandomVerified): ReadonlySet<number> 
 function momentsOf(
   program: RandomVerified,
   random: Random,
+  change: (moment: Moment) => Moment,
 ): { moments: Map<number, Moment[]>; outside: string[] } {
   const moments = new Map<number, Moment[]>();
   const outside: string[] = [];
@@ -109,8 +112,8 @@ function momentsOf(
       counts.set(pc, count + 1);
       if (count >= MOMENTS) return;
       const known = moments.get(pc);
-      if (known === undefined) moments.set(pc, [moment()]);
-      else known.push(moment());
+      if (known === undefined) moments.set(pc, [change(moment())]);
+      else known.push(change(moment()));
     });
     try {
       machine.run();
@@ -128,8 +131,9 @@ function violations(
   program: RandomVerified,
   kernel: KernelView,
   random: Random,
+  change: (moment: Moment) => Moment = (moment) => moment,
 ): string[] | null {
-  const { moments, outside } = momentsOf(program, random);
+  const { moments, outside } = momentsOf(program, random, change);
   if (outside.length > 0) return outside;
   const globals = globalCalls(program);
   const last = new Map<Moment, string>();
@@ -161,6 +165,26 @@ function violations(
   );
 }
 
+it('notices values outside of the states', async () => {
+  const core = await loadCore();
+  const random = new Random(SEED);
+  let noticed = 0;
+  for (let i = 0; i < 20; i++) {
+    const program = randomVerified(random);
+    if (refusal(() => simulate(prepare(specOf(program), KERNEL), KERNEL, { core })) !== null) continue;
+    const found = violations(core, program, KERNEL, random, (moment) => ({
+      ...moment,
+      packetEnd: moment.packetEnd - 1n,
+      frames: moment.frames.map((frame) => ({
+        ...frame,
+        registers: frame.registers.map((value) => value ^ (1n << 62n)),
+      })),
+    }));
+    if (found !== null && found.length > 0) noticed++;
+  }
+  assert.ok(noticed >= 5, `${noticed} programs`);
+});
+
 it(`runs of ${ACCEPTED} accepted programs with calls, loops, maps and packets stay inside their states`, async (t) => {
   const core = await loadCore();
   const random = new Random(SEED);
@@ -171,8 +195,7 @@ it(`runs of ${ACCEPTED} accepted programs with calls, loops, maps and packets st
     const program = randomVerified(random);
     generated++;
     assert.ok(generated < 50 * ACCEPTED, 'enough programs are accepted');
-    const spec = specOf(program);
-    const refused = refusal(() => simulate(prepare(spec, KERNEL), KERNEL, { core }));
+    const refused = refusal(() => simulate(prepare(specOf(program), KERNEL), KERNEL, { core }));
     if (refused !== null) {
       if (process.env.WHY) console.log(refused.split('\n').at(-1));
       continue;

@@ -34,6 +34,11 @@ class Comparison {
     return known === value ? null : `${key} is ${known} elsewhere, not ${value}`;
   }
 
+  /** The variable part of a pointer: `rest` = its value less the fixed offset. */
+  private variable(place: number, rest: bigint, base: bigint): string | null {
+    return outsideScalar(this.env, place, wrap(rest - base));
+  }
+
   /** What of the record at `place` a value is outside of; null = nothing. */
   outside(place: number, value: bigint): string | null {
     const { env, moment } = this;
@@ -41,7 +46,7 @@ class Comparison {
     const type = regs.type(place);
     const id = regs.get(place, W_ID);
     const off = BigInt(regs.get(place, W_OFF));
-    const variable = (base: bigint): string | null => outsideScalar(env, place, wrap(value - base - off));
+    const rest = wrap(value - off);
     switch (baseType(type)) {
       case RegType.SCALAR: {
         const where = outsideScalar(env, place, value);
@@ -50,14 +55,13 @@ class Comparison {
         return this.disagrees('scalar', id & ~ID_ADD_CONST, wrap(value - distance));
       }
       case RegType.STACK:
-        return variable(this.frames[regs.get(place, W_FRAME)].fp);
+        return this.variable(place, rest, this.frames[regs.get(place, W_FRAME)].fp);
       case RegType.CTX:
-        return variable(CONTEXT);
+        return this.variable(place, rest, CONTEXT);
       case RegType.PACKET: {
-        const start = wrap(value - off);
         const range = regs.get(place, W_A);
-        if (range > 0 && start + BigInt(range) > moment.packetEnd) return `range ${range} of packet`;
-        return variable(moment.packet) ?? this.disagrees('packet', id, start);
+        if (range > 0 && rest + BigInt(range) > moment.packetEnd) return `range ${range} of packet`;
+        return this.variable(place, rest, moment.packet) ?? this.disagrees('packet', id, rest);
       }
       case RegType.PACKET_END:
         return value === moment.packetEnd ? null : 'end of packet';
@@ -68,7 +72,7 @@ class Comparison {
         }
         let where: string | null = 'no element';
         for (let i = 0; i < MAP_ENTRIES && where !== null; i++)
-          where = variable(MAP_VALUES + BigInt(i * MAP_VALUE_SIZE));
+          where = this.variable(place, rest, MAP_VALUES + BigInt(i * MAP_VALUE_SIZE));
         return where;
       }
       default:

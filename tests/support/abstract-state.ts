@@ -31,15 +31,19 @@ export function outsideScalar(env: Env, place: number, value: bigint): string | 
   if ((value & ~mask) !== regs.value(place)) return `tnum ${regs.value(place)}/${mask}`;
   const s = BigInt.asIntN(64, value);
   const u32 = Number(value & 0xffffffffn);
-  const word = (at: number): number => mem.words[(place + at) >> 2];
   if (s < mem.s64(place + REG_SMIN)) return `smin ${mem.s64(place + REG_SMIN)}`;
   if (s > mem.s64(place + REG_SMAX)) return `smax ${mem.s64(place + REG_SMAX)}`;
   if (value < mem.u64(place + REG_UMIN)) return `umin ${mem.u64(place + REG_UMIN)}`;
   if (value > mem.u64(place + REG_UMAX)) return `umax ${mem.u64(place + REG_UMAX)}`;
-  if ((u32 | 0) < word(REG_S32MIN)) return `s32min ${word(REG_S32MIN)}`;
-  if ((u32 | 0) > word(REG_S32MAX)) return `s32max ${word(REG_S32MAX)}`;
-  if (u32 < word(REG_U32MIN) >>> 0) return `u32min ${word(REG_U32MIN) >>> 0}`;
-  if (u32 > word(REG_U32MAX) >>> 0) return `u32max ${word(REG_U32MAX) >>> 0}`;
+  const { words } = mem;
+  const s32min = words[(place + REG_S32MIN) >> 2];
+  const s32max = words[(place + REG_S32MAX) >> 2];
+  const u32min = words[(place + REG_U32MIN) >> 2] >>> 0;
+  const u32max = words[(place + REG_U32MAX) >> 2] >>> 0;
+  if ((u32 | 0) < s32min) return `s32min ${s32min}`;
+  if ((u32 | 0) > s32max) return `s32max ${s32max}`;
+  if (u32 < u32min) return `u32min ${u32min}`;
+  if (u32 > u32max) return `u32max ${u32max}`;
   return null;
 }
 

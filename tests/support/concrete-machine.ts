@@ -44,6 +44,9 @@ export interface Moment {
   readonly packetEnd: bigint;
 }
 
+const isInside = (address: bigint, size: number, base: bigint, length: number): boolean =>
+  address >= base && address + BigInt(size) <= base + BigInt(length);
+
 interface Frame {
   fp: bigint;
   callsite: number;
@@ -101,20 +104,18 @@ export class ConcreteMachine {
     address: bigint,
     size: number,
   ): { bytes: Uint8Array; at: number; step: 1 | -1; frame: Frame | null } {
-    const inside = (base: bigint, length: number): boolean =>
-      address >= base && address + BigInt(size) <= base + BigInt(length);
     for (const frame of this.frames) {
-      if (!inside(frame.fp - BigInt(STACK_USED), STACK_USED)) continue;
+      if (!isInside(address, size, frame.fp - BigInt(STACK_USED), STACK_USED)) continue;
       return { bytes: frame.stack, at: Number(frame.fp - 1n - address), step: -1, frame };
     }
     for (let i = 0; i < MAP_ENTRIES; i++) {
       const base = MAP_VALUES + BigInt(i * MAP_VALUE_SIZE);
-      if (inside(base, MAP_VALUE_SIZE))
+      if (isInside(address, size, base, MAP_VALUE_SIZE))
         return { bytes: this.map, at: Number(address - MAP_VALUES), step: 1, frame: null };
     }
-    if (inside(this.packet, this.packetBytes.length))
+    if (isInside(address, size, this.packet, this.packetBytes.length))
       return { bytes: this.packetBytes, at: Number(address - this.packet), step: 1, frame: null };
-    if (inside(CONTEXT, CONTEXT_SIZE))
+    if (isInside(address, size, CONTEXT, CONTEXT_SIZE))
       return { bytes: this.context, at: Number(address - CONTEXT), step: 1, frame: null };
     throw new OutsideAccess(`${size} bytes at ${address.toString(16)}`);
   }
@@ -256,9 +257,10 @@ export class ConcreteMachine {
       const imm = view.getInt32(at + 4, true);
       const size = SIZES[(opcode >> 3) & 3];
       const isX = (opcode & 8) !== 0;
-      const value = (register: number): bigint => (register === 10 ? fp : r[register]);
+      const a = dst === 10 ? fp : r[dst];
+      const b = src === 10 ? fp : r[src];
       const constant = BigInt.asUintN(64, BigInt(imm));
-      const operand = isX ? value(src) : constant;
+      const operand = isX ? b : constant;
       const op = opcode & 0xf0;
       let next = pc + 1;
       switch (opcode & 7) {
@@ -267,17 +269,17 @@ export class ConcreteMachine {
           next = pc + 2;
           break;
         case 1: {
-          const loaded = this.load((value(src) + off) & MASK, size);
+          const loaded = this.load((b + off) & MASK, size);
           r[dst] = (opcode & 0xe0) === 0x80 ? BigInt.asUintN(64, BigInt.asIntN(size * 8, loaded)) : loaded;
           break;
         }
         case 2:
-          this.write((value(dst) + off) & MASK, size, constant);
+          this.write((a + off) & MASK, size, constant);
           break;
         case 3: {
-          const address = (value(dst) + off) & MASK;
+          const address = (a + off) & MASK;
           if ((opcode & 0xe0) !== 0xc0) {
-            this.write(address, size, value(src));
+            this.write(address, size, b);
             break;
           }
           const result = modelAtomic(imm, size === 8 ? 64 : 32, this.read(address, size), r[src], r[0]);
@@ -298,7 +300,7 @@ export class ConcreteMachine {
           else if (opcode === 0x85) next = src === 1 ? this.enter(pc, imm) : this.helper(imm, pc, r);
           else if (opcode === 0xe5)
             next += rounds++ % MAX_ROUNDS === this.random.below(MAX_ROUNDS) ? Number(off) : 0;
-          else if (modelJump(op, (opcode & 7) === 5 ? 64 : 32, value(dst), operand)) next += Number(off);
+          else if (modelJump(op, (opcode & 7) === 5 ? 64 : 32, a, operand)) next += Number(off);
       }
       pc = next;
     }
