@@ -15,24 +15,6 @@ export const SEQUENCES: readonly string[] = [
   ...ends('lsh64k mov64x add64x=', 'ldx8@', 'ldx32@', 'ldx64@', 'stx32@', 'stx64@'),
   ...ends('and64k lsh64k=', '', 'mov64x add64x= ldx32@', 'mov64x add64x= ldx64@', 'mov64x add64k= add64x='),
   ...ends('add64x', 'ldx8@', 'ldx32@', 'ldx64@', 'ldx64@ mul64x='),
-  ...ends('mov64x add64x= stx8@', 'add64k jne64k=', 'add64x jlt64k='),
-  ...ends('mov64x add64x= stx32@', 'add64k jne64k='),
-  ...ends('mov64x add64x= stx64@', 'add64k jne64k='),
-  ...ends(
-    'mov64x add64x= ldx8@',
-    'add64x add64k jeq64k= ja64k',
-    'add64x add64k jne64k=',
-    'mov64x jeq32k ja64k',
-  ),
-  ...ends('mov64x add64x= ldx8@', 'mov64x jne32x', 'jeq32k', 'xor64x= mul64x='),
-  ...ends('mov64x add64x= ldx64@', 'ldx64 mul64x= add64x=', 'mul64k add64x='),
-  ...ends('mov64x add64k= add64x= ldx32@', 'add32k= stx32>', 'mul64k add64x'),
-  ...ends('mov64x add64k= add64x= stx32@', 'add64k jne64k='),
-  ...ends('mov64x and64k= mov64x add64x=', 'ldx8@', 'ldx64@'),
-  ...ends('mov32x mov32x mov64x lsh64k= mov64x add64x= ldx32@', '', 'jle32x'),
-  ...ends('mov64x lsh64k= mov64x add64x= ldx32@', '', 'jle32x'),
-  ...ends('mov32x add32x= lsh64k= mov64x add64x=', 'stx32@', 'ldx32@'),
-  ...ends('lsh64k mov64x add64x= ldx32@', 'mov32x jlt64x', 'jle32x'),
   // Values from memory.
   ...ends('ldx64', 'mul64x= add64x=', 'add64x= add64k', 'add64k= stx64>'),
   ...ends(
@@ -50,7 +32,6 @@ export const SEQUENCES: readonly string[] = [
   ...ends('mov32x rsh32k= xor32x=', ''),
   ...ends('mul64k add64x=', 'mov64x', 'add64k'),
   ...ends('add64x mul64k=', ''),
-  ...ends('mul64k add64x= add64k', 'jne64k', 'jeq64k ja64k', 'jne64k=', 'jeq64k= ja64k'),
   // Ends of loops.
   ...ends(
     'add64k',
@@ -77,7 +58,6 @@ export const SEQUENCES: readonly string[] = [
     'jlt64x',
     'mul64x= jgt64x=',
   ),
-  ...ends('mov32x sub32x=', 'jge32x', 'jlt32x'),
   ...ends('mov64k add64k', 'jne64k=', 'jeq64k='),
   ...ends('add32k', 'jne32k=', 'jeq32k= ja64k', 'jlt32x', 'add64k jne64k='),
   ...ends('add64x', 'jlt64x=', 'jgt64k=', 'jlt64k=', 'add64k jne64k=', 'add64k jeq64k= ja64k'),

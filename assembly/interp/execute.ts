@@ -3416,325 +3416,6 @@ export function execute(fuel: u32): u32 {
         break;
       }
       case 327: {
-        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
-        store<u64>(load<u8>(pc, 2), value0, regs);
-        const value1: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 19), regs)));
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
-        const whole48 = value2;
-        const by48 = load<u64>(pc, 56);
-        const value3: u64 = whole48 << by48;
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const value4: u64 = load<u64>(load<u8>(pc, 67), regs);
-        const value5: u64 = value4 + load<u64>(load<u8>(pc, 83), regs);
-        store<u64>(load<u8>(pc, 82), value5, regs);
-        const va6 = value5 + <u64>(<i64>load<i32>(pc, 100));
-        const slot6 = tlbRead + (((<usize>(va6 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host6: usize = <usize>(<u32>va6 + load<u32>(slot6, TLB_ADDEND));
-        if (load<u64>(slot6) !== ((va6 + 3) & PAGE_MASK)) {
-          host6 = readMiss(va6, 4);
-          if (host6 === 0) return stop(pc + 96, end, 4);
-        }
-        const value6: u64 = <u64>load<u32>(host6);
-        store<u64>(load<u8>(pc, 98), value6, regs);
-        if (load<u32>(load<u8>(pc, 114), regs) <= load<u32>(load<u8>(pc, 115), regs)) {
-          const way = load<i32>(pc, 116);
-          pc += 128 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 128;
-        break;
-      }
-      case 328: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = readMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = <u64>load<u8>(host2);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const value3: u64 = load<u64>(load<u8>(pc, 50), regs) + load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const value4: u64 = load<u64>(load<u8>(pc, 66), regs) + load<u64>(pc, 72);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        const at = value4 === load<u64>(pc, 88) ? 80 : 96;
-        const way = load<i32>(pc + at, 4);
-        pc += at + 16 + way;
-        end += way;
-        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        break;
-      }
-      case 329: {
-        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
-        store<u64>(load<u8>(pc, 2), value0, regs);
-        const value1: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 19), regs)));
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
-        const whole48 = value2;
-        const by48 = load<u64>(pc, 56);
-        const value3: u64 = whole48 << by48;
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const value4: u64 = load<u64>(load<u8>(pc, 67), regs);
-        const value5: u64 = value4 + load<u64>(load<u8>(pc, 83), regs);
-        store<u64>(load<u8>(pc, 82), value5, regs);
-        const va6 = value5 + <u64>(<i64>load<i32>(pc, 100));
-        const slot6 = tlbRead + (((<usize>(va6 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host6: usize = <usize>(<u32>va6 + load<u32>(slot6, TLB_ADDEND));
-        if (load<u64>(slot6) !== ((va6 + 3) & PAGE_MASK)) {
-          host6 = readMiss(va6, 4);
-          if (host6 === 0) return stop(pc + 96, end, 4);
-        }
-        const value6: u64 = <u64>load<u32>(host6);
-        store<u64>(load<u8>(pc, 98), value6, regs);
-        pc += 112;
-        break;
-      }
-      case 330: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = readMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = <u64>load<u8>(host2);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const value3: u64 = load<u64>(load<u8>(pc, 50), regs) + load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const value4: u64 = load<u64>(load<u8>(pc, 66), regs) + load<u64>(pc, 72);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        if (value4 !== load<u64>(pc, 88)) {
-          const way = load<i32>(pc, 84);
-          pc += 96 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 96;
-        break;
-      }
-      case 331: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = readMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = <u64>load<u8>(host2);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const value3: u64 = load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const at = load<u32>(load<u8>(pc, 66), regs) === load<u32>(pc, 72) ? 64 : 80;
-        const way = load<i32>(pc + at, 4);
-        pc += at + 16 + way;
-        end += way;
-        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        break;
-      }
-      case 332: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
-          host2 = readMiss(va2, 8);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = load<u64>(host2);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const va3 = load<u64>(load<u8>(pc, 51), regs) + <u64>(<i64>load<i32>(pc, 52));
-        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
-        if (load<u64>(slot3) !== ((va3 + 7) & PAGE_MASK)) {
-          host3 = readMiss(va3, 8);
-          if (host3 === 0) return stop(pc + 48, end, 4);
-        }
-        const value3: u64 = load<u64>(host3);
-        const value4: u64 = value3 * load<u64>(load<u8>(pc, 67), regs);
-        const value5: u64 = value4 + load<u64>(load<u8>(pc, 83), regs);
-        store<u64>(load<u8>(pc, 82), value5, regs);
-        pc += 96;
-        break;
-      }
-      case 333: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(pc, 24);
-        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
-        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
-        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
-          host3 = readMiss(va3, 4);
-          if (host3 === 0) return stop(pc + 48, end, 4);
-        }
-        const value3: u64 = <u64>load<u32>(host3);
-        const value4: u64 = <u64>(<u32>(<u32>(<u32>value3) + <u32>load<u32>(pc, 72)));
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        const va5 = load<u64>(load<u8>(pc, 82), regs) + <u64>(<i64>load<i32>(pc, 84));
-        const slot5 = tlbWrite + (((<usize>(va5 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host5: usize = <usize>(<u32>va5 + load<u32>(slot5, TLB_ADDEND));
-        if (load<u64>(slot5) !== ((va5 + 3) & PAGE_MASK)) {
-          host5 = writeMiss(va5, 4);
-          if (host5 === 0) return stop(pc + 80, end, 4);
-        }
-        store<u32>(host5, <u32>value4);
-        pc += 96;
-        break;
-      }
-      case 334: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(pc, 24);
-        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
-        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
-        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
-          host3 = readMiss(va3, 4);
-          if (host3 === 0) return stop(pc + 48, end, 4);
-        }
-        const value3: u64 = <u64>load<u32>(host3);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const value4: u64 = load<u64>(load<u8>(pc, 66), regs) * load<u64>(pc, 72);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        const value5: u64 = load<u64>(load<u8>(pc, 82), regs) + load<u64>(load<u8>(pc, 83), regs);
-        store<u64>(load<u8>(pc, 82), value5, regs);
-        pc += 96;
-        break;
-      }
-      case 335: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(pc, 24);
-        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
-        const slot3 = tlbWrite + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
-        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
-          host3 = writeMiss(va3, 4);
-          if (host3 === 0) return stop(pc + 48, end, 4);
-        }
-        store<u32>(host3, load<u32>(load<u8>(pc, 51), regs));
-        const value3: u64 = load<u64>(load<u8>(pc, 66), regs) + load<u64>(pc, 72);
-        store<u64>(load<u8>(pc, 66), value3, regs);
-        if (value3 !== load<u64>(pc, 88)) {
-          const way = load<i32>(pc, 84);
-          pc += 96 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 96;
-        break;
-      }
-      case 336: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const whole16 = value0;
-        const by16 = load<u64>(pc, 24);
-        const value1: u64 = whole16 << by16;
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
-        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
-        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
-        if (load<u64>(slot4) !== ((va4 + 3) & PAGE_MASK)) {
-          host4 = readMiss(va4, 4);
-          if (host4 === 0) return stop(pc + 64, end, 4);
-        }
-        const value4: u64 = <u64>load<u32>(host4);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        if (load<u32>(load<u8>(pc, 82), regs) <= load<u32>(load<u8>(pc, 83), regs)) {
-          const way = load<i32>(pc, 84);
-          pc += 96 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 96;
-        break;
-      }
-      case 337: {
-        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
-        const value1: u64 = <u64>(<u32>(<u32>(<u32>value0) + <u32>load<u32>(load<u8>(pc, 19), regs)));
-        const whole32 = value1;
-        const by32 = load<u64>(pc, 40);
-        const value2: u64 = whole32 << by32;
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const value3: u64 = load<u64>(load<u8>(pc, 51), regs);
-        const value4: u64 = value3 + load<u64>(load<u8>(pc, 67), regs);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        const va5 = value4 + <u64>(<i64>load<i32>(pc, 84));
-        const slot5 = tlbWrite + (((<usize>(va5 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host5: usize = <usize>(<u32>va5 + load<u32>(slot5, TLB_ADDEND));
-        if (load<u64>(slot5) !== ((va5 + 3) & PAGE_MASK)) {
-          host5 = writeMiss(va5, 4);
-          if (host5 === 0) return stop(pc + 80, end, 4);
-        }
-        store<u32>(host5, load<u32>(load<u8>(pc, 83), regs));
-        pc += 96;
-        break;
-      }
-      case 338: {
-        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
-        const value1: u64 = <u64>(<u32>(<u32>(<u32>value0) + <u32>load<u32>(load<u8>(pc, 19), regs)));
-        const whole32 = value1;
-        const by32 = load<u64>(pc, 40);
-        const value2: u64 = whole32 << by32;
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const value3: u64 = load<u64>(load<u8>(pc, 51), regs);
-        const value4: u64 = value3 + load<u64>(load<u8>(pc, 67), regs);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        const va5 = value4 + <u64>(<i64>load<i32>(pc, 84));
-        const slot5 = tlbRead + (((<usize>(va5 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host5: usize = <usize>(<u32>va5 + load<u32>(slot5, TLB_ADDEND));
-        if (load<u64>(slot5) !== ((va5 + 3) & PAGE_MASK)) {
-          host5 = readMiss(va5, 4);
-          if (host5 === 0) return stop(pc + 80, end, 4);
-        }
-        const value5: u64 = <u64>load<u32>(host5);
-        store<u64>(load<u8>(pc, 82), value5, regs);
-        pc += 96;
-        break;
-      }
-      case 339: {
-        const whole0 = load<u64>(load<u8>(pc, 2), regs);
-        const by0 = load<u64>(pc, 8);
-        const value0: u64 = whole0 << by0;
-        store<u64>(load<u8>(pc, 2), value0, regs);
-        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
-        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
-        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
-        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
-          host3 = readMiss(va3, 4);
-          if (host3 === 0) return stop(pc + 48, end, 4);
-        }
-        const value3: u64 = <u64>load<u32>(host3);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const value4: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 67), regs)));
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        if (load<u64>(load<u8>(pc, 82), regs) < load<u64>(load<u8>(pc, 83), regs)) {
-          const way = load<i32>(pc, 84);
-          pc += 96 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 96;
-        break;
-      }
-      case 340: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -3754,7 +3435,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 341: {
+      case 328: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -3775,7 +3456,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 342: {
+      case 329: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -3796,7 +3477,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 343: {
+      case 330: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -3816,7 +3497,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 344: {
+      case 331: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 & load<u64>(pc, 24);
         const whole32 = value1;
@@ -3829,7 +3510,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 345: {
+      case 332: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -3850,7 +3531,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 346: {
+      case 333: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -3871,7 +3552,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 347: {
+      case 334: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -3884,239 +3565,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 348: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = writeMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        store<u8>(host2, load<u8>(load<u8>(pc, 35), regs));
-        const value2: u64 = load<u64>(load<u8>(pc, 50), regs) + load<u64>(pc, 56);
-        store<u64>(load<u8>(pc, 50), value2, regs);
-        if (value2 !== load<u64>(pc, 72)) {
-          const way = load<i32>(pc, 68);
-          pc += 80 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 80;
-        break;
-      }
-      case 349: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = writeMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        store<u8>(host2, load<u8>(load<u8>(pc, 35), regs));
-        const value2: u64 = load<u64>(load<u8>(pc, 50), regs) + load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value2, regs);
-        if (value2 < load<u64>(pc, 72)) {
-          const way = load<i32>(pc, 68);
-          pc += 80 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 80;
-        break;
-      }
-      case 350: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== ((va2 + 3) & PAGE_MASK)) {
-          host2 = writeMiss(va2, 4);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        store<u32>(host2, load<u32>(load<u8>(pc, 35), regs));
-        const value2: u64 = load<u64>(load<u8>(pc, 50), regs) + load<u64>(pc, 56);
-        store<u64>(load<u8>(pc, 50), value2, regs);
-        if (value2 !== load<u64>(pc, 72)) {
-          const way = load<i32>(pc, 68);
-          pc += 80 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 80;
-        break;
-      }
-      case 351: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbWrite + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
-          host2 = writeMiss(va2, 8);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        store<u64>(host2, load<u64>(load<u8>(pc, 35), regs));
-        const value2: u64 = load<u64>(load<u8>(pc, 50), regs) + load<u64>(pc, 56);
-        store<u64>(load<u8>(pc, 50), value2, regs);
-        if (value2 !== load<u64>(pc, 72)) {
-          const way = load<i32>(pc, 68);
-          pc += 80 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 80;
-        break;
-      }
-      case 352: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = readMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = <u64>load<u8>(host2);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const value3: u64 = load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        if (load<u32>(load<u8>(pc, 66), regs) !== load<u32>(load<u8>(pc, 67), regs)) {
-          const way = load<i32>(pc, 68);
-          pc += 80 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 80;
-        break;
-      }
-      case 353: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = readMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = <u64>load<u8>(host2);
-        const value3: u64 = value2 ^ load<u64>(load<u8>(pc, 51), regs);
-        const value4: u64 = value3 * load<u64>(load<u8>(pc, 67), regs);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        pc += 80;
-        break;
-      }
-      case 354: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== ((va2 + 7) & PAGE_MASK)) {
-          host2 = readMiss(va2, 8);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = load<u64>(host2);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const value3: u64 = load<u64>(load<u8>(pc, 50), regs) * load<u64>(pc, 56);
-        const value4: u64 = value3 + load<u64>(load<u8>(pc, 67), regs);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        pc += 80;
-        break;
-      }
-      case 355: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 & load<u64>(pc, 24);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
-        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
-        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
-        if (load<u64>(slot4) !== (va4 & PAGE_MASK)) {
-          host4 = readMiss(va4, 1);
-          if (host4 === 0) return stop(pc + 64, end, 4);
-        }
-        const value4: u64 = <u64>load<u8>(host4);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        pc += 80;
-        break;
-      }
-      case 356: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 & load<u64>(pc, 24);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
-        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
-        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
-        if (load<u64>(slot4) !== ((va4 + 7) & PAGE_MASK)) {
-          host4 = readMiss(va4, 8);
-          if (host4 === 0) return stop(pc + 64, end, 4);
-        }
-        const value4: u64 = load<u64>(host4);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        pc += 80;
-        break;
-      }
-      case 357: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const whole16 = value0;
-        const by16 = load<u64>(pc, 24);
-        const value1: u64 = whole16 << by16;
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 35), regs);
-        const value3: u64 = value2 + load<u64>(load<u8>(pc, 51), regs);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        const va4 = value3 + <u64>(<i64>load<i32>(pc, 68));
-        const slot4 = tlbRead + (((<usize>(va4 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host4: usize = <usize>(<u32>va4 + load<u32>(slot4, TLB_ADDEND));
-        if (load<u64>(slot4) !== ((va4 + 3) & PAGE_MASK)) {
-          host4 = readMiss(va4, 4);
-          if (host4 === 0) return stop(pc + 64, end, 4);
-        }
-        const value4: u64 = <u64>load<u32>(host4);
-        store<u64>(load<u8>(pc, 66), value4, regs);
-        pc += 80;
-        break;
-      }
-      case 358: {
-        const whole0 = load<u64>(load<u8>(pc, 2), regs);
-        const by0 = load<u64>(pc, 8);
-        const value0: u64 = whole0 << by0;
-        store<u64>(load<u8>(pc, 2), value0, regs);
-        const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
-        const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const va3 = value2 + <u64>(<i64>load<i32>(pc, 52));
-        const slot3 = tlbRead + (((<usize>(va3 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host3: usize = <usize>(<u32>va3 + load<u32>(slot3, TLB_ADDEND));
-        if (load<u64>(slot3) !== ((va3 + 3) & PAGE_MASK)) {
-          host3 = readMiss(va3, 4);
-          if (host3 === 0) return stop(pc + 48, end, 4);
-        }
-        const value3: u64 = <u64>load<u32>(host3);
-        store<u64>(load<u8>(pc, 50), value3, regs);
-        if (load<u32>(load<u8>(pc, 66), regs) <= load<u32>(load<u8>(pc, 67), regs)) {
-          const way = load<i32>(pc, 68);
-          pc += 80 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 80;
-        break;
-      }
-      case 359: {
+      case 335: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) * <u32>load<u32>(pc, 8)));
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 19), regs)));
@@ -4135,33 +3584,7 @@ export function execute(fuel: u32): u32 {
         pc += 80;
         break;
       }
-      case 360: {
-        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 34), regs) + load<u64>(pc, 40);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const at = load<u64>(load<u8>(pc, 50), regs) === load<u64>(pc, 56) ? 48 : 64;
-        const way = load<i32>(pc + at, 4);
-        pc += at + 16 + way;
-        end += way;
-        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        break;
-      }
-      case 361: {
-        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 34), regs) + load<u64>(pc, 40);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        const at = value2 === load<u64>(pc, 56) ? 48 : 64;
-        const way = load<i32>(pc + at, 4);
-        pc += at + 16 + way;
-        end += way;
-        if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        break;
-      }
-      case 362: {
+      case 336: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -4175,7 +3598,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 363: {
+      case 337: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4192,7 +3615,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 364: {
+      case 338: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4210,7 +3633,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 365: {
+      case 339: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(pc, 24);
         const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
@@ -4227,7 +3650,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 366: {
+      case 340: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(pc, 24);
         const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
@@ -4244,7 +3667,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 367: {
+      case 341: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(pc, 24);
         const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
@@ -4260,7 +3683,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 368: {
+      case 342: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -4279,7 +3702,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 369: {
+      case 343: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -4298,7 +3721,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 370: {
+      case 344: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -4316,7 +3739,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 371: {
+      case 345: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4336,7 +3759,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 372: {
+      case 346: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4356,7 +3779,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 373: {
+      case 347: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4376,7 +3799,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 374: {
+      case 348: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4395,7 +3818,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 375: {
+      case 349: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4414,28 +3837,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 376: {
-        const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const va2 = value1 + <u64>(<i64>load<i32>(pc, 36));
-        const slot2 = tlbRead + (((<usize>(va2 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
-        let host2: usize = <usize>(<u32>va2 + load<u32>(slot2, TLB_ADDEND));
-        if (load<u64>(slot2) !== (va2 & PAGE_MASK)) {
-          host2 = readMiss(va2, 1);
-          if (host2 === 0) return stop(pc + 32, end, 4);
-        }
-        const value2: u64 = <u64>load<u8>(host2);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        if (load<u32>(load<u8>(pc, 50), regs) === load<u32>(pc, 56)) {
-          const way = load<i32>(pc, 52);
-          pc += 64 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 64;
-        break;
-      }
-      case 377: {
+      case 350: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4451,7 +3853,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 378: {
+      case 351: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) * <u32>load<u32>(pc, 8)));
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 19), regs)));
@@ -4461,7 +3863,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 379: {
+      case 352: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 >> load<u64>(pc, 24);
         const value2: u64 = value1 ^ load<u64>(load<u8>(pc, 35), regs);
@@ -4470,35 +3872,7 @@ export function execute(fuel: u32): u32 {
         pc += 64;
         break;
       }
-      case 380: {
-        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 34), regs) + load<u64>(pc, 40);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        if (load<u64>(load<u8>(pc, 50), regs) !== load<u64>(pc, 56)) {
-          const way = load<i32>(pc, 52);
-          pc += 64 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 64;
-        break;
-      }
-      case 381: {
-        const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
-        const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        const value2: u64 = load<u64>(load<u8>(pc, 34), regs) + load<u64>(pc, 40);
-        store<u64>(load<u8>(pc, 34), value2, regs);
-        if (value2 !== load<u64>(pc, 56)) {
-          const way = load<i32>(pc, 52);
-          pc += 64 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 64;
-        break;
-      }
-      case 382: {
+      case 353: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -4510,7 +3884,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 383: {
+      case 354: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -4525,7 +3899,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 64;
         break;
       }
-      case 384: {
+      case 355: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
@@ -4537,7 +3911,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 385: {
+      case 356: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -4549,7 +3923,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 386: {
+      case 357: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4565,7 +3939,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 387: {
+      case 358: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4581,7 +3955,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 388: {
+      case 359: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4597,7 +3971,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 389: {
+      case 360: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4613,7 +3987,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 390: {
+      case 361: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4628,7 +4002,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 391: {
+      case 362: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4643,7 +4017,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 392: {
+      case 363: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4658,7 +4032,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 393: {
+      case 364: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 + load<u64>(pc, 24);
         const value2: u64 = value1 + load<u64>(load<u8>(pc, 35), regs);
@@ -4666,7 +4040,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 394: {
+      case 365: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -4676,7 +4050,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 395: {
+      case 366: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 & load<u64>(pc, 24);
         const whole32 = value1;
@@ -4686,7 +4060,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 396: {
+      case 367: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 & load<u64>(pc, 24);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4698,7 +4072,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 397: {
+      case 368: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 & load<u64>(pc, 24);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -4710,7 +4084,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 398: {
+      case 369: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4728,7 +4102,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 399: {
+      case 370: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4746,7 +4120,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 400: {
+      case 371: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4764,7 +4138,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 401: {
+      case 372: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4781,7 +4155,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 402: {
+      case 373: {
         const whole0 = load<u64>(load<u8>(pc, 2), regs);
         const by0 = load<u64>(pc, 8);
         const value0: u64 = whole0 << by0;
@@ -4798,7 +4172,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 403: {
+      case 374: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
@@ -4814,7 +4188,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 404: {
+      case 375: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4829,7 +4203,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 405: {
+      case 376: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4845,7 +4219,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 406: {
+      case 377: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4867,7 +4241,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 407: {
+      case 378: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4889,7 +4263,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 408: {
+      case 379: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4904,7 +4278,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 409: {
+      case 380: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4920,7 +4294,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 410: {
+      case 381: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4935,7 +4309,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 411: {
+      case 382: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4951,7 +4325,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 412: {
+      case 383: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4966,7 +4340,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 413: {
+      case 384: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -4981,7 +4355,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 414: {
+      case 385: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 >> load<u64>(pc, 24);
         const value2: u64 = value1 ^ load<u64>(load<u8>(pc, 35), regs);
@@ -4989,7 +4363,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 415: {
+      case 386: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
         const value1: u64 = <u64>(<u32>((<u32>(<u32>value0)) >> (<u32>load<u32>(pc, 24))));
         const value2: u64 = <u64>(<u32>((<u32>(<u32>value1)) ^ (<u32>load<u32>(load<u8>(pc, 35), regs))));
@@ -4997,7 +4371,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 416: {
+      case 387: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -5006,7 +4380,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 417: {
+      case 388: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) * load<u64>(pc, 8);
         const value1: u64 = value0 + load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -5015,7 +4389,7 @@ export function execute(fuel: u32): u32 {
         pc += 48;
         break;
       }
-      case 418: {
+      case 389: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const at = value0 === load<u64>(pc, 24) ? 16 : 32;
@@ -5025,7 +4399,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 419: {
+      case 390: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -5038,7 +4412,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 420: {
+      case 391: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
@@ -5051,7 +4425,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 421: {
+      case 392: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 19), regs);
@@ -5064,7 +4438,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 422: {
+      case 393: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const at = load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24) ? 16 : 32;
@@ -5074,7 +4448,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 423: {
+      case 394: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const at = load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24) ? 16 : 32;
@@ -5084,7 +4458,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 424: {
+      case 395: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 * load<u64>(load<u8>(pc, 19), regs);
         store<u64>(load<u8>(pc, 18), value1, regs);
@@ -5096,31 +4470,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 425: {
-        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
-        const value1: u64 = <u64>(<u32>(<u32>(<u32>value0) - <u32>load<u32>(load<u8>(pc, 19), regs)));
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        if (load<u32>(load<u8>(pc, 34), regs) >= load<u32>(load<u8>(pc, 35), regs)) {
-          const way = load<i32>(pc, 36);
-          pc += 48 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 48;
-        break;
-      }
-      case 426: {
-        const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 3), regs)));
-        const value1: u64 = <u64>(<u32>(<u32>(<u32>value0) - <u32>load<u32>(load<u8>(pc, 19), regs)));
-        store<u64>(load<u8>(pc, 18), value1, regs);
-        if (load<u32>(load<u8>(pc, 34), regs) < load<u32>(load<u8>(pc, 35), regs)) {
-          const way = load<i32>(pc, 36);
-          pc += 48 + way;
-          end += way;
-          if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
-        } else pc += 48;
-        break;
-      }
-      case 427: {
+      case 396: {
         const value0: u64 = load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -5133,7 +4483,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 428: {
+      case 397: {
         const value0: u64 = load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -5146,7 +4496,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 429: {
+      case 398: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
         store<u64>(load<u8>(pc, 2), value0, regs);
         const at = <u32>value0 === load<u32>(pc, 24) ? 16 : 32;
@@ -5156,7 +4506,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 430: {
+      case 399: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -5169,7 +4519,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 431: {
+      case 400: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -5182,14 +4532,14 @@ export function execute(fuel: u32): u32 {
         } else pc += 48;
         break;
       }
-      case 432: {
+      case 401: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 & load<u64>(pc, 24);
         store<u64>(load<u8>(pc, 18), value1, regs);
         pc += 32;
         break;
       }
-      case 433: {
+      case 402: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) & load<u64>(pc, 8);
         const whole16 = value0;
         const by16 = load<u64>(pc, 24);
@@ -5198,7 +4548,7 @@ export function execute(fuel: u32): u32 {
         pc += 32;
         break;
       }
-      case 434: {
+      case 403: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
@@ -5213,7 +4563,7 @@ export function execute(fuel: u32): u32 {
         pc += 32;
         break;
       }
-      case 435: {
+      case 404: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
@@ -5228,7 +4578,7 @@ export function execute(fuel: u32): u32 {
         pc += 32;
         break;
       }
-      case 436: {
+      case 405: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const va1 = value0 + <u64>(<i64>load<i32>(pc, 20));
@@ -5243,7 +4593,7 @@ export function execute(fuel: u32): u32 {
         pc += 32;
         break;
       }
-      case 437: {
+      case 406: {
         const va0 = load<u64>(load<u8>(pc, 3), regs) + <u64>(<i64>load<i32>(pc, 4));
         const slot0 = tlbRead + (((<usize>(va0 >> 12)) & (TLB_ENTRIES - 1)) << TLB_ENTRY_SHIFT);
         let host0: usize = <usize>(<u32>va0 + load<u32>(slot0, TLB_ADDEND));
@@ -5257,14 +4607,14 @@ export function execute(fuel: u32): u32 {
         pc += 32;
         break;
       }
-      case 438: {
+      case 407: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         const value1: u64 = value0 * load<u64>(pc, 24);
         store<u64>(load<u8>(pc, 18), value1, regs);
         pc += 32;
         break;
       }
-      case 439: {
+      case 408: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (value0 !== load<u64>(pc, 24)) {
@@ -5275,7 +4625,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 440: {
+      case 409: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) !== load<u64>(pc, 24)) {
@@ -5286,7 +4636,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 441: {
+      case 410: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) === load<u64>(pc, 24)) {
@@ -5297,7 +4647,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 442: {
+      case 411: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) < load<u64>(load<u8>(pc, 19), regs)) {
@@ -5308,7 +4658,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 443: {
+      case 412: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(pc, 24)) {
@@ -5319,7 +4669,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 444: {
+      case 413: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) < load<u64>(pc, 24)) {
@@ -5330,7 +4680,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 445: {
+      case 414: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(load<u8>(pc, 19), regs)) {
@@ -5341,7 +4691,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 446: {
+      case 415: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) !== load<u64>(load<u8>(pc, 19), regs)) {
@@ -5352,7 +4702,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 447: {
+      case 416: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(pc, 8);
         store<u64>(load<u8>(pc, 2), value0, regs);
         const value1: u64 = load<u64>(load<u8>(pc, 18), regs) + load<u64>(pc, 24);
@@ -5360,7 +4710,7 @@ export function execute(fuel: u32): u32 {
         pc += 32;
         break;
       }
-      case 448: {
+      case 417: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(load<u8>(pc, 19), regs)) {
@@ -5371,7 +4721,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 449: {
+      case 418: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u32>(load<u8>(pc, 18), regs) === load<u32>(pc, 24)) {
@@ -5382,7 +4732,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 450: {
+      case 419: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u32>(load<u8>(pc, 18), regs) !== load<u32>(pc, 24)) {
@@ -5393,7 +4743,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 451: {
+      case 420: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) > load<u64>(load<u8>(pc, 19), regs)) {
@@ -5404,7 +4754,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 452: {
+      case 421: {
         const value0: u64 = load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u64>(load<u8>(pc, 18), regs) < load<u64>(load<u8>(pc, 19), regs)) {
@@ -5415,7 +4765,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 453: {
+      case 422: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (<u32>value0 !== load<u32>(pc, 24)) {
@@ -5426,7 +4776,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 454: {
+      case 423: {
         const value0: u64 = <u64>(<u32>(<u32>load<u32>(load<u8>(pc, 2), regs) + <u32>load<u32>(pc, 8)));
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (load<u32>(load<u8>(pc, 18), regs) < load<u32>(load<u8>(pc, 19), regs)) {
@@ -5437,7 +4787,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 455: {
+      case 424: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (value0 < load<u64>(load<u8>(pc, 19), regs)) {
@@ -5448,7 +4798,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 456: {
+      case 425: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (value0 > load<u64>(pc, 24)) {
@@ -5459,7 +4809,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 457: {
+      case 426: {
         const value0: u64 = load<u64>(load<u8>(pc, 2), regs) + load<u64>(load<u8>(pc, 3), regs);
         store<u64>(load<u8>(pc, 2), value0, regs);
         if (value0 < load<u64>(pc, 24)) {
@@ -5470,7 +4820,7 @@ export function execute(fuel: u32): u32 {
         } else pc += 32;
         break;
       }
-      case 458: {
+      case 427: {
         const at = load<u64>(load<u8>(pc, 2), regs) === load<u64>(pc, 8) ? 0 : 16;
         const way = load<i32>(pc + at, 4);
         pc += at + 16 + way;
@@ -5478,7 +4828,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 459: {
+      case 428: {
         const at = load<u32>(load<u8>(pc, 2), regs) === load<u32>(pc, 8) ? 0 : 16;
         const way = load<i32>(pc + at, 4);
         pc += at + 16 + way;
@@ -5486,7 +4836,7 @@ export function execute(fuel: u32): u32 {
         if (<i32>(end - pc) <= 0) return stop(pc, end, 1);
         break;
       }
-      case 460: {
+      case 429: {
         const at = load<u64>(load<u8>(pc, 2), regs) !== load<u64>(pc, 8) ? 0 : 16;
         const way = load<i32>(pc + at, 4);
         pc += at + 16 + way;
