@@ -354,7 +354,18 @@ const css = (name: string, home: string, item: typeof CSS): Row[] => [
     ...{ result: 'void', end: FREE_CGROUP },
   },
 ];
+const FULL_SOCK = `r7 = *(u64 *)(r6 +168)
+if r7 == 0x0 goto out
+r1 = r7
+call bpf_sk_fullsock
+if r0 == 0x0 goto out
+r7 = r0`;
 const MORE: readonly Row[] = [
+  {
+    ...{ name: 'bpf_sk_assign_tcp_reqsk', home: 'tc', object: FULL_SOCK, result: 'scalar' },
+    args: ['ctx', 'loose sock', 'buffer', 'size'],
+  },
+  { name: 'crash_kexec', home: 'task', args: ['registers'], result: 'void' },
   ...css('css', 'task', CSS),
   ...css('css_task', 'lsm', CSS_TASKS),
   {
@@ -391,6 +402,8 @@ function passed(kind: string, r: string): string {
       return `${r} = 8`;
     case 'ctx':
       return `${r} = r6`;
+    case 'registers':
+      return below(r, -176);
     case 'running':
       return `${r} = r9`;
     case 'ignored':
