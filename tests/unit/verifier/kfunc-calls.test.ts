@@ -188,6 +188,11 @@ const CRASH = { type: 'SYSCALL', sleepable: true, text: `call kfunc crash_kexec$
 const rights: readonly VerifierCase[] = [
   {
     rule: 'destructive kfunc calls require CAP_SYS_BOOT capability',
+    ...CRASH,
+    ...{ want: 'ok', want61: 'ok' },
+  },
+  {
+    rule: 'destructive kfunc calls require CAP_SYS_BOOT capability',
     ...{ ...CRASH, sysBoot: false },
     want: eacces('destructive kfunc calls require CAP_SYS_BOOT capability'),
     want61: eacces('destructive kfunc calls require CAP_SYS_BOOT capabilities'),
