@@ -3,7 +3,7 @@ import type { Core } from '../core/core.js';
 import { LimitError, UsageError } from '../errors.js';
 import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
-import type { GuestAddress } from '../quantities.js';
+import type { GuestAddress, InsnIndex } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
 import { enterHostCalls, HOST_ENTRIES } from '../wasm/host-calls.js';
 import { type TranslationOptions, type WasmSource, argumentsOf, translateProgram } from '../wasm/module.js';
@@ -11,6 +11,7 @@ import { ProgramThrow, ProgramUnwind, type EngineRun, type GateHandler, type Raw
 import { callTargets } from './interpreter.js';
 import { checkRaw } from './raw-check.js';
 import { OopsSignal, WasmFaults, faultAt, siteOf } from './wasm-faults.js';
+import { SliceEnd, Slices } from './wasm-slices.js';
 import { WasmState, type Trap } from './wasm-state.js';
 
 /** A program as a module, ready to run. */
@@ -25,6 +26,8 @@ export interface WasmProgram {
   readonly functions: readonly WasmFunction[];
   /** Number of function 0 in the table that tail calls go through. */
   readonly slot: number;
+  /** What it was made with. */
+  readonly options: WasmLoadOptions;
 }
 
 type WasmFunction = (frame: number, ...registers: bigint[]) => bigint | bigint[];
@@ -52,6 +55,8 @@ export interface WasmOptions {
   readonly perCpuOffset?: bigint;
   /** Bytes of kernel stack. */
   readonly stackSize?: number;
+  /** Steps after which a main program is entered anew where it stands; millions when absent. */
+  readonly slice?: bigint;
 }
 
 const DEFAULT_STACK = 16384;
@@ -74,12 +79,14 @@ interface Running {
   readonly isChecked: boolean;
   /** Handle of the program that called a gate last. */
   caller: number;
+  readonly slices: Slices;
 }
 
 /** Runs BPF as WebAssembly; it follows the profile's JIT, guards, tail-call counting and arenas included. */
 export class WasmEngine {
   readonly #memory: GuestMemory;
   readonly #jit: JitKnobs;
+  readonly #slice: bigint | undefined;
   readonly #state: WasmState;
   readonly #faults: WasmFaults;
   readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: HOST_ENTRIES });
@@ -90,6 +97,8 @@ export class WasmEngine {
   readonly #byAddress = new Map<GuestAddress, { program: WasmProgram; index: number }>();
   readonly #byHandle = new Map<number, WasmProgram>();
   readonly #checkedPrograms = new Map<WasmProgram, WasmProgram>();
+  /** By the slot where function 0 goes on in them. */
+  readonly #resumed = new Map<WasmProgram, Map<InsnIndex, WasmFunction>>();
   /** Down from the top, away from those of loaded programs. */
   #rawHandles = 0x80000000;
   #running: Running | null = null;
@@ -97,6 +106,7 @@ export class WasmEngine {
   constructor(core: Core, memory: GuestMemory, jit: JitKnobs, options: WasmOptions = {}) {
     this.#memory = memory;
     this.#jit = jit;
+    this.#slice = options.slice;
     this.#state = new WasmState(core, memory, jit, {
       perCpuOffset: options.perCpuOffset ?? 0n,
       stackSize: options.stackSize ?? DEFAULT_STACK,
@@ -128,8 +138,22 @@ export class WasmEngine {
     source: WasmSource,
     handle: number,
     addresses: readonly GuestAddress[],
-    { raw = false, verified = false, partSlots, mainArguments }: WasmLoadOptions,
+    options: WasmLoadOptions,
   ): WasmProgram {
+    const functions = this.#functions(source, handle, addresses, options);
+    const slot = this.#free.pop() ?? this.#table.grow(1);
+    this.#table.set(slot, functions[0] as () => unknown);
+    const { raw = false, verified = false } = options;
+    return { handle, source, raw, verified, addresses, functions, slot, options };
+  }
+
+  #functions(
+    source: WasmSource,
+    handle: number,
+    addresses: readonly GuestAddress[],
+    { raw = false, verified = false, partSlots, mainArguments }: WasmLoadOptions,
+    resume?: InsnIndex,
+  ): WasmFunction[] {
     const bytes = translateProgram(this.#state.environment, source, {
       handle,
       addresses,
@@ -137,16 +161,27 @@ export class WasmEngine {
       verified,
       partSlots,
       mainArguments,
+      resume,
       gate: (address) => this.#numberOf(address),
     });
     const module = new WebAssembly.Module(bytes as BufferSource);
     const { exports } = new WebAssembly.Instance(module, {
       env: { memory: this.#state.memory, table: this.#table },
     });
-    const functions = source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
-    const slot = this.#free.pop() ?? this.#table.grow(1);
-    this.#table.set(slot, functions[0] as () => unknown);
-    return { handle, source, raw, verified, addresses, functions, slot };
+    return source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
+  }
+
+  /** Function 0, which goes on at `slot` from the registers in the state record. */
+  #resumeAt(program: WasmProgram, slot: InsnIndex): WasmFunction {
+    let known = this.#resumed.get(program);
+    if (!known) this.#resumed.set(program, (known = new Map()));
+    let made = known.get(slot);
+    if (!made) {
+      const { source, handle, addresses, options } = program;
+      made = this.#functions(source, handle, addresses, options, slot)[0];
+      known.set(slot, made);
+    }
+    return made;
   }
 
   #numberOf(gate: GuestAddress): number {
@@ -187,9 +222,10 @@ export class WasmEngine {
     this.#byHandle.delete(program.handle);
     const checked = this.#checkedPrograms.get(program);
     this.#checkedPrograms.delete(program);
-    for (const { slot } of checked ? [program, checked] : [program]) {
-      this.#table.set(slot, null);
-      this.#free.push(slot);
+    for (const each of checked ? [program, checked] : [program]) {
+      this.#table.set(each.slot, null);
+      this.#free.push(each.slot);
+      this.#resumed.delete(each);
     }
   }
 
@@ -204,16 +240,16 @@ export class WasmEngine {
     }
     const logged = this.#faults.count;
     const budget = options.maxSteps ?? DEFAULT_STEPS;
+    const slices = new Slices(state, budget + OVERDRAFT, this.#slice, this.#slice);
     const isChecked = program.verified && !this.#isContext(args[0] ?? 0n);
-    const running: Running = { options, isChecked, caller: program.handle };
+    const running: Running = { options, isChecked, caller: program.handle, slices };
     this.#running = running;
-    state.fuel = budget + OVERDRAFT;
     let r0 = 0n;
     let oops: RawOops | null = null;
     let steps = 0n;
     try {
       r0 = this.#enterCatching(isChecked ? this.#checked(program) : program, args, running);
-      if (state.fuel < OVERDRAFT) throw stepsOver(options.maxSteps, 0);
+      if (state.allFuel < OVERDRAFT) throw stepsOver(options.maxSteps, 0);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
       else if (thrown instanceof OopsSignal) oops = thrown.oops;
@@ -221,7 +257,7 @@ export class WasmEngine {
     } finally {
       this.#faults.drain();
       this.#running = outer;
-      steps = budget + OVERDRAFT - state.fuel;
+      steps = slices.done;
       if (before) state.restore(before);
     }
     return { r0, steps, faults: this.#faults.since(logged), oops };
@@ -237,17 +273,31 @@ export class WasmEngine {
     return this.#enter(target.program, target.index, args);
   }
 
-  /** As #enter; an exception goes on in the exception callback. */
+  /** Enters the main function, and again where its slices end; an exception goes on in the exception callback. */
   #enterCatching(program: WasmProgram, args: readonly bigint[], running: Running): bigint {
     const { options } = running;
-    try {
-      return this.#enter(program, options.func ?? 0, args);
-    } catch (thrown) {
-      if (!(thrown instanceof ProgramThrow)) throw thrown;
-      const callback = options.exceptionCallback?.(running.caller);
-      if (!callback) throw new ProgramUnwind(thrown.cookie);
-      return this.#enter(callback.program, callback.func, [thrown.cookie]);
-    }
+    let enter = (): bigint => this.#enter(program, options.func ?? 0, args, true);
+    for (;;)
+      try {
+        return enter();
+      } catch (thrown) {
+        if (thrown instanceof SliceEnd) {
+          this.#faults.drain();
+          if (!running.slices.deal()) throw stepsOver(options.maxSteps, thrown.slot);
+          enter = () => this.#goOn(thrown, running);
+        } else if (thrown instanceof ProgramThrow) {
+          const callback = options.exceptionCallback?.(running.caller);
+          if (!callback) throw new ProgramUnwind(thrown.cookie);
+          enter = () => this.#enter(callback.program, callback.func, [thrown.cookie]);
+        } else throw thrown;
+      }
+  }
+
+  #goOn({ program: handle, slot, tailCalls }: SliceEnd, { isChecked }: Running): bigint {
+    const named = this.#byHandle.get(handle) as WasmProgram;
+    const program = isChecked ? this.#checked(named) : named;
+    const run = this.#resumeAt(program, slot);
+    return this.#call(run, this.#registers(program, []), tailCalls, true);
   }
 
   /** Whether a verified program may go to this context without checks. */
@@ -258,24 +308,33 @@ export class WasmEngine {
   }
 
   /** Enters a function below everything that runs. */
-  #enter(program: WasmProgram, index: number, args: readonly bigint[]): bigint {
+  #enter(program: WasmProgram, index: number, args: readonly bigint[], isMain = false): bigint {
     const state = this.#state;
-    const { stack, tailCalls } = state;
     const room = program.verified ? VERIFIED_ROOM : 0;
-    if (stack - room < state.environment.stackLinear) throw stackOverflow(0);
-    state.tailCalls = 0;
+    if (state.stack - room < state.environment.stackLinear) throw stackOverflow(0);
+    return this.#call(program.functions[index], this.#registers(program, args), 0, isMain);
+  }
+
+  #registers({ raw }: WasmProgram, args: readonly bigint[]): bigint[] {
+    return argumentsOf(raw).map((register) => (register === 0 ? 0n : (args[register - 1] ?? 0n)));
+  }
+
+  /** `canPause`: the run goes on when a slice ends in this frame. */
+  #call(run: WasmFunction, registers: bigint[], tailCallsDone: number, canPause: boolean): bigint {
+    const state = this.#state;
+    const { stack, tailCalls, entry } = state;
+    state.tailCalls = tailCallsDone;
+    state.entry = canPause ? stack : 0;
     state.refreshWindow();
-    const registers = argumentsOf(program.raw).map((register) =>
-      register === 0 ? 0n : (args[register - 1] ?? 0n),
-    );
     try {
-      const result = program.functions[index](stack, ...registers);
+      const result = run(stack, ...registers);
       return BigInt.asUintN(64, typeof result === 'bigint' ? result : result[0]);
     } catch (thrown) {
       throw this.#explain(thrown);
     } finally {
       state.stack = stack;
       state.tailCalls = tailCalls;
+      state.entry = entry;
     }
   }
 
@@ -289,6 +348,8 @@ export class WasmEngine {
     switch (trap.reason) {
       case 'fault':
         return new OopsSignal(this.#faultOops(trap));
+      case 'slice':
+        return new SliceEnd(trap.program, trap.slot, this.#state.tailCalls);
       case 'steps':
         return stepsOver(this.#running?.options.maxSteps, trap.slot);
       case 'stack':
@@ -319,7 +380,7 @@ export class WasmEngine {
     const running = this.#running as Running;
     const { options } = running;
     running.caller = handle;
-    if (this.#state.fuel < OVERDRAFT) throw stepsOver(options.maxSteps, 0);
+    if (this.#state.allFuel < OVERDRAFT) throw stepsOver(options.maxSteps, 0);
     this.#faults.drain();
     const r0 = options.gate(gate, this.#state.arguments());
     this.#state.refreshWindow();

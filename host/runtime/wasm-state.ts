@@ -7,7 +7,7 @@ import * as E from '../wasm/environment.js';
 
 /** Why generated code stopped, and where. */
 export interface Trap {
-  readonly reason: 'none' | 'fault' | 'steps' | 'stack' | 'bad';
+  readonly reason: 'none' | 'fault' | 'steps' | 'stack' | 'bad' | 'slice';
   readonly slot: InsnIndex;
   readonly address: GuestAddress;
   readonly program: number;
@@ -16,11 +16,13 @@ export interface Trap {
 /** What a run inside a handler must leave as it was. */
 export interface SavedState {
   readonly fuel: bigint;
+  readonly reserve: bigint;
+  readonly entry: number;
   readonly stack: number;
   readonly tailCalls: number;
 }
 
-const REASONS: readonly Trap['reason'][] = ['none', 'fault', 'steps', 'stack', 'bad'];
+const REASONS: readonly Trap['reason'][] = ['none', 'fault', 'steps', 'stack', 'bad', 'slice'];
 /** Sorted by how sure the guard of a probe load is to refuse them. */
 const REGIONS: readonly RegionName[] = ['direct', 'vmalloc', 'arena', 'text', 'modules', 'user'];
 const REFUSED: RegionName = 'user';
@@ -92,6 +94,28 @@ export class WasmState {
     this.bytes.setBigInt64(this.environment.state + E.STATE_FUEL, fuel, true);
   }
 
+  get reserve(): bigint {
+    return this.bytes.getBigInt64(this.environment.state + E.STATE_RESERVE, true);
+  }
+
+  set reserve(fuel: bigint) {
+    this.bytes.setBigInt64(this.environment.state + E.STATE_RESERVE, fuel, true);
+  }
+
+  /** Fuel of the slice and behind it. */
+  get allFuel(): bigint {
+    return this.fuel + this.reserve;
+  }
+
+  /** The frame that may pause; 0 = none. */
+  get entry(): number {
+    return this.bytes.getUint32(this.environment.state + E.STATE_ENTRY, true);
+  }
+
+  set entry(frame: number) {
+    this.bytes.setUint32(this.environment.state + E.STATE_ENTRY, frame, true);
+  }
+
   /** STACK_REACH below the linear address of R10 of the next frame. */
   get stack(): number {
     return this.bytes.getInt32(this.environment.state + E.STATE_STACK, true);
@@ -129,12 +153,12 @@ export class WasmState {
   }
 
   save(): SavedState {
-    const { fuel, stack, tailCalls } = this;
-    return { fuel, stack, tailCalls };
+    const { fuel, reserve, entry, stack, tailCalls } = this;
+    return { fuel, reserve, entry, stack, tailCalls };
   }
 
-  restore({ fuel, stack, tailCalls }: SavedState): void {
-    Object.assign(this, { fuel, stack, tailCalls });
+  restore(saved: SavedState): void {
+    Object.assign(this, saved);
   }
 
   resetStack(): void {

@@ -29,6 +29,7 @@ export interface WasmEnvironment {
 //
 //   +0 fuel i64   +8 window u64   +16 window size u64   +24 stack u32   +28 tail calls u32   +32 trap u32
 //   +36 slot u32   +40 address u64   +48 program u32   +52 faults u32   +56 R1 to R5   +96 R0 to R11
+//   +192 reserve i64   +200 entry u32
 export const STATE_FUEL = 0;
 /** First address of the largest stretch of read-write pages in the direct map. */
 export const STATE_WINDOW = 8;
@@ -46,13 +47,19 @@ export const STATE_PROGRAM = 48;
 export const STATE_FAULTS = 52;
 export const STATE_ARGUMENTS = 56;
 export const STATE_REGISTERS = 96;
-export const STATE_SIZE = 192;
+/** Fuel that the slice being run does not have. */
+export const STATE_RESERVE = 192;
+/** Frame of the main program that may pause when its slice ends; 0 = none may. */
+export const STATE_ENTRY = 200;
+export const STATE_SIZE = 208;
 
 export const TRAP_NONE = 0;
 export const TRAP_FAULT = 1;
 export const TRAP_STEPS = 2;
 export const TRAP_STACK = 3;
 export const TRAP_BAD = 4;
+/** The slice ended in the main program, which can go on from the registers in the state record. */
+export const TRAP_SLICE = 5;
 
 // Fault record:  +0 address u64   +8 slot u32   +12 program u32
 export const FAULT_SIZE_LOG = 4;

@@ -84,6 +84,8 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
       readonly pointers: ReadonlyMap<InsnIndex, Provenance>;
       /** The function calls others: it looks at its fuel when it begins. */
       readonly entry: number;
+      /** Keeps the registers where a loop is to go on later; null = the function cannot be left so. */
+      readonly pause: ((code: FunctionCode) => void) | null;
       /** Writes the way out of the function. */
       readonly exit: (code: FunctionCode) => void;
       readonly leave: (code: FunctionCode) => void;
@@ -181,7 +183,7 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     this.#known = node.known ?? NOWHERE;
     this.#debt = this.facts.steps.debt[index];
     if (node.kind === 'leave') return this.facts.leave(this);
-    this.#pay(this.facts.steps.payment[index], index === this.facts.entry, node.start);
+    this.#pay(this.facts.steps.payment[index], index === this.facts.entry, node);
     if (node.kind !== 'code') return;
     this.isHot = this.facts.hot(index);
     this.pointers.assign(this.facts.pointers.get(node.start) ?? NOTHING);
@@ -258,8 +260,8 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
   }
 
   /** Pays for a round of a loop; a loop and a function that calls end here when the fuel does. */
-  #pay(payment: number, isEntry: boolean, slot: InsnIndex): void {
-    const { out, locals } = this;
+  #pay(payment: number, isEntry: boolean, node: FlowNode): void {
+    const { out, locals, around } = this;
     if (payment === 0 && !isEntry) return;
     out.get(locals.fuel);
     if (payment !== 0) {
@@ -270,9 +272,36 @@ export class FunctionCode implements NodeCode, AluContext, AccessContext {
     out.i64(0);
     out.u8(W.I64_LT_S);
     out.op(W.IF, W.VOID);
-    this.#insn.at(slot);
+    this.#insn.at(node.start);
+    if (this.facts.pause && node.kind === 'code' && payment !== 0) this.#pause(this.facts.pause);
+    out.get(locals.fuel);
+    out.i32(0);
+    out.memory(W.I64_LOAD, around.state + E.STATE_RESERVE);
+    out.u8(W.I64_ADD);
+    out.tee(locals.fuel);
+    out.i32(0);
+    out.i64(0);
+    out.memory(W.I64_STORE, around.state + E.STATE_RESERVE);
+    out.i64(0);
+    out.u8(W.I64_LT_S);
+    out.op(W.IF, W.VOID);
     out.i64(0);
     this.trap(E.TRAP_STEPS);
+    out.u8(W.END);
+    out.u8(W.END);
+  }
+
+  /** Ends the slice where the frame is the one that the host entered. */
+  #pause(keep: (code: FunctionCode) => void): void {
+    const { out, locals, around } = this;
+    out.i32(0);
+    out.memory(W.I32_LOAD, around.state + E.STATE_ENTRY);
+    out.get(locals.frame);
+    out.u8(W.I32_EQ);
+    out.op(W.IF, W.VOID);
+    keep(this);
+    out.i64(0);
+    this.trap(E.TRAP_SLICE);
     out.u8(W.END);
   }
 

@@ -1,4 +1,5 @@
 import { INSN_SIZE } from '../../assembly/isa.js';
+import type { InsnIndex } from '../quantities.js';
 import { checkOf } from './access.js';
 import { CodeWriter } from './code-writer.js';
 import { nodesInLoops, orderOf } from './dominators.js';
@@ -35,13 +36,17 @@ const SMALL = 1024;
 /** Blocks of the largest function or part whose loops are unrolled. */
 const UNROLLED = 2000;
 
-/** `firstPart` is the number that the module will give the first part. */
+/**
+ * `firstPart` is the number that the module will give the first part. `resume`: the function goes on at that block,
+ * from the registers in the state record.
+ */
 export function translateFunction(
   code: ProgramCode,
   func: number,
   end: number,
   firstPart: number,
   partSlots = PART_SLOTS,
+  resume?: InsnIndex,
 ): TranslatedFunction {
   const { start } = code.functions[func];
   const blocks = basicBlocks(code.insns, start, end);
@@ -49,9 +54,10 @@ export function translateFunction(
   if (code.verified && func === 0) atStart.set(1, CONTEXT);
   const pointers = provenance(code.insns, blocks.nodes, atStart);
   if (end - start <= partSlots) {
+    const first = resume === undefined ? 0 : blocks.starts.indexOf(resume);
     const nodes = [
       ...blocks.nodes,
-      { kind: 'code' as const, start, end: start, edges: [{ to: 0, label: -1 }] },
+      { kind: 'code' as const, start, end: start, edges: [{ to: first, label: -1 }] },
     ];
     const locals = layOut(code.functions[func].parameters, false);
     const main = body(
@@ -63,6 +69,7 @@ export function translateFunction(
       locals,
       end - start <= SMALL,
       returnResults,
+      { canPause: func === 0, resumes: resume !== undefined },
     );
     return { main, parts: [] };
   }
@@ -82,6 +89,7 @@ function body(
   locals: Locals,
   isSmall: boolean,
   exit: (code: FunctionCode) => void,
+  { canPause, resumes }: { readonly canPause: boolean; readonly resumes: boolean } = NEITHER,
 ): FunctionBody {
   makeReducible(nodes, root);
   if (nodes.length <= UNROLLED) {
@@ -102,10 +110,12 @@ function body(
     entry: calls(code.insns, nodes) ? first : -1,
     pointers,
     usesWindow: usesWindow(code, nodes, pointers),
+    pause: canPause ? (at) => moveRegisters(at, false) : null,
     exit,
     leave,
   });
   writer.loadWindow();
+  if (resumes) moveRegisters(writer, true);
   if (exit === returnFromPart) {
     writer.loadFuel(0);
     moveRegisters(writer, true);
@@ -114,6 +124,8 @@ function body(
   writer.out.op(W.UNREACHABLE, W.END);
   return { types: locals.types, body: writer.out.view().slice() };
 }
+
+const NEITHER = { canPause: false, resumes: false };
 
 function instructions(insns: DataView, start: number, end: number): number {
   let count = 0;

@@ -32,6 +32,8 @@ export interface TranslationOptions {
   readonly mainArguments?: number;
   /** Slots from which on a function is translated in parts, each a function of the module. */
   readonly partSlots?: number;
+  /** Function 0 goes on at this block of its, from the registers in the state record. */
+  readonly resume?: InsnIndex;
   /** Number by which the program names a gate to the host. */
   gate(address: GuestAddress): number;
 }
@@ -109,7 +111,8 @@ export function translateProgram(
   const parts: FunctionBody[] = [];
   functions.forEach((_, index) => {
     const firstPart = FIRST_FUNCTION + functions.length + parts.length;
-    const made = translateFunction(code, index, ends[index], firstPart, options.partSlots);
+    const resume = index === 0 ? options.resume : undefined;
+    const made = translateFunction(code, index, ends[index], firstPart, options.partSlots, resume);
     mains.push(made.main);
     parts.push(...made.parts);
   });
