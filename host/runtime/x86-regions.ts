@@ -63,10 +63,21 @@ export class X86Regions {
     if (at === 0) return false;
     const region = regionAt(at, (record) => readMicroOp(cpu.view, record, cpu.singleOp(record)));
     if (!region) return false;
-    const module = new WebAssembly.Module(regionModule(region, cpu.places) as BufferSource);
-    const { exports } = new WebAssembly.Instance(module, { env: cpu.regionImports });
-    const isIn = cpu.setRegion(at, exports.run);
+    const run = this.#compile(regionModule(region, cpu.places));
+    if (run === null) return false;
+    const isIn = cpu.setRegion(at, run);
     this.made += isIn ? 1 : 0;
     return isIn;
+  }
+
+  /** Null where modules cannot be compiled at once: the main thread of a page, a content security policy. */
+  #compile(bytes: Uint8Array): WebAssembly.ExportValue | null {
+    try {
+      const module = new WebAssembly.Module(bytes as BufferSource);
+      return new WebAssembly.Instance(module, { env: this.cpu.regionImports }).exports.run;
+    } catch (error) {
+      if (!(error instanceof RangeError || error instanceof WebAssembly.CompileError)) throw error;
+      return null;
+    }
   }
 }

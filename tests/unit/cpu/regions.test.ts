@@ -13,8 +13,8 @@ const MEMORY = 1 << 18;
 const gate = (): never => assert.fail('no helper is called');
 
 /** Runs a program twice on a machine of its own, which knows its loops the second time. */
-async function outcome(name: string, hotAfter: number) {
-  const core = await Core.load(wasm);
+async function outcome(name: string, hotAfter: number, given?: Core) {
+  const core = given ?? (await Core.load(wasm));
   const memory = new GuestMemory(core, {
     vmalloc: 1 << 20,
     text: 1 << 20,
@@ -45,4 +45,20 @@ describe('programs whose loops run as regions', () => {
       assert.ok(hot.regions > 0);
       assert.equal(alone.regions, 0);
     });
+
+  it('stay on the CPU loop where modules cannot be compiled at once', async () => {
+    const alone = await outcome('fnv', Infinity);
+    const { Instance } = WebAssembly;
+    const core = await Core.load(wasm);
+    const limited = function () {
+      throw new RangeError('WebAssembly.Instance(): size limit of the main thread');
+    };
+    Object.assign(WebAssembly, { Instance: limited });
+    try {
+      const refused = await outcome('fnv', 10_000, core);
+      assert.deepEqual([refused.runs, refused.regions], [alone.runs, 0]);
+    } finally {
+      Object.assign(WebAssembly, { Instance });
+    }
+  });
 });
