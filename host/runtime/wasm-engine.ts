@@ -240,7 +240,9 @@ export class WasmEngine {
     }
     const logged = this.#faults.count;
     const budget = options.maxSteps ?? DEFAULT_STEPS;
-    const slices = new Slices(state, budget + OVERDRAFT, this.#slice, this.#slice);
+    // Function 0 is optimised by the time it is entered a second time.
+    const first = this.#slice ?? (this.#resumed.has(program) ? budget + OVERDRAFT : undefined);
+    const slices = new Slices(state, budget + OVERDRAFT, first, this.#slice);
     const isChecked = program.verified && !this.#isContext(args[0] ?? 0n);
     const running: Running = { options, isChecked, caller: program.handle, slices };
     this.#running = running;
