@@ -34,7 +34,7 @@ for (const { version, tally, refusals } of machines) {
     `linux-${version}: ${cases} programs, ${steps} instructions, ${faults} faults repaired, ${guards} loads refused ` +
       `by guards, ${oopses} oopses, ${errors} errors; ${refused} programs the verifier did not take`,
   );
-  for (const [why, count] of [...refusals].sort(([, a], [, b]) => b - a).slice(0, 5))
-    console.log(`  ${count} ${why}`);
+  for (const [why, { count, seed: first }] of [...refusals].slice(0, 5))
+    console.log(`  ${count} ${why} (seed ${first})`);
 }
 console.log(`${done()} programs from seed ${seed} on in ${seconds.toFixed(0)} s, 0 differences`);

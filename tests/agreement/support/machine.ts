@@ -103,8 +103,8 @@ export class Machine {
   readonly #targets: Readonly<Record<Kind, readonly LoadedProgram[]>>;
   /** Called after each run, to see that differences are noticed. */
   disturb: Disturbance | null = null;
-  /** What programs were refused for, and how often. */
-  readonly refusals = new Map<string, number>();
+  /** What programs were refused for, how often, and the first seed. */
+  readonly refusals = new Map<string, { count: number; readonly seed: number }>();
 
   static async create(version: Version): Promise<Machine> {
     const MIB = 1 << 20;
@@ -203,7 +203,9 @@ export class Machine {
       if (!(error instanceof VerifierError)) throw new Error(`seed ${seed}:\n${text}`, { cause: error });
       this.tally.refused++;
       const why = error.message.replace(/[-\d]+/g, 'N');
-      this.refusals.set(why, (this.refusals.get(why) ?? 0) + 1);
+      const known = this.refusals.get(why);
+      if (known) known.count++;
+      else this.refusals.set(why, { count: 1, seed });
       return false;
     }
     try {
