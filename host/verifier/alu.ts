@@ -90,7 +90,7 @@ function movSignExtend(
   const keepsId = regs.umax(src) < 1n << BigInt(bits - 1);
   if (keepsId) assignScalarId(env, src);
   regs.copy(dst, src);
-  if (!keepsId) regs.set(dst, W_ID, 0);
+  if (!keepsId) regs.unlink(dst);
   if (wide) mem.domain.scalarSignExtend64(dst, bits);
   else mem.domain.scalarSignExtend32(dst, bits);
 }
@@ -140,7 +140,7 @@ function simulateMov(env: Env, at: number, wide: boolean): void {
     const linked = regs.fits32(src) && !env.legacy;
     if (linked) assignScalarId(env, src);
     regs.copy(dst, src);
-    if (!linked) regs.set(dst, W_ID, 0);
+    if (!linked) regs.unlink(dst);
     mem.domain.scalarZext(dst);
   }
   regs.set(dst, W_SUBREG, at + 1);
@@ -192,22 +192,21 @@ function keepLink(env: Env, at: number, dst: HostAddress, src: HostAddress, wide
   const { regs, code } = env;
   const id = regs.id(dst);
   if (env.legacy) {
-    regs.set(dst, W_ID, 0);
+    regs.unlink(dst);
     return;
   }
   const op = code.opcode[at] & 0xf0;
   if (wide && op === isa.BPF_ADD && id !== 0 && regs.isConst(src)) {
     const value = regs.value(src);
     if ((id & ID_ADD_CONST) !== 0 || value > BigInt(S32_MAX)) {
-      regs.set(dst, W_OFF, 0);
-      regs.set(dst, W_ID, 0);
+      regs.unlink(dst);
     } else {
       regs.set(dst, W_ID, id | ID_ADD_CONST);
       regs.set(dst, W_OFF, Number(value));
     }
     return;
   }
-  regs.set(dst, W_ID, 0);
+  regs.unlink(dst);
 }
 
 function simulateBinary(env: Env, at: number, wide: boolean): void {

@@ -16,7 +16,7 @@ export function collectLinked(env: Env, state: State, id: number, into: number[]
       const place = placeOf(depth, at);
       // Linux packs them in 64 bits.
       if (into.length < MAX_LINKED) into.push(place);
-      else env.regs.set(placeAddress(state, place), W_ID, 0);
+      else env.regs.unlink(placeAddress(state, place));
     }
   }
 }

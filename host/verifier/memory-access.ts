@@ -163,7 +163,7 @@ function settleLoaded(env: Env, access: Access): void {
   if (env.regs.type(reg) !== RegType.SCALAR) return;
   if (access.signExtend) {
     // A negative number is no longer the one that was spilled.
-    if (env.regs.umax(reg) >= 1n << BigInt(access.size * 8 - 1)) env.regs.set(reg, W_ID, 0);
+    if (env.regs.umax(reg) >= 1n << BigInt(access.size * 8 - 1)) env.regs.unlink(reg);
     env.mem.domain.scalarSignExtend64(reg, access.size * 8);
     env.mem.domain.scalarSync(reg);
   } else {

@@ -67,6 +67,13 @@ export class Registers {
     return this.mem.words[(reg >> 2) + W_ID];
   }
 
+  /** A scalar is tied to no other: a distance left behind would count from the next id. */
+  unlink(scalar: HostAddress): void {
+    const at = scalar >> 2;
+    this.mem.words[at + W_ID] = 0;
+    this.mem.words[at + W_OFF] = 0;
+  }
+
   isScalar(reg: HostAddress): boolean {
     return this.type(reg) === RegType.SCALAR;
   }

@@ -11,7 +11,7 @@ import { markRead } from './liveness.js';
 import { tnumText } from './log-text.js';
 import { noteStackAccess } from './precision.js';
 import { RegType } from './reg-type.js';
-import { W_ID, W_LIVE, W_PRECISE, W_SUBREG } from './registers.js';
+import { W_LIVE, W_PRECISE, W_SUBREG } from './registers.js';
 import { SLOT_BYTES, StackUse, frameOf, isPointer, isSpill, touchSlot, valueFits } from './stack.js';
 import { checkStackInitialized } from './stack-memory.js';
 import { kindAddress, slotAddress } from './state.js';
@@ -63,7 +63,7 @@ function fillPart(
     const def = regs.get(reg, W_SUBREG);
     regs.copy(reg, place);
     regs.set(reg, W_SUBREG, def);
-    if (!env.legacy && !valueFits(env, place, size)) regs.set(reg, W_ID, 0);
+    if (!env.legacy && !valueFits(env, place, size)) regs.unlink(reg);
     noteStackAccess(env, depth, slot);
   } else {
     let spills = 0;

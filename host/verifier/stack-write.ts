@@ -12,7 +12,7 @@ import { destroyDynptr } from './dynptr.js';
 import type { Env } from './env.js';
 import { markPrecise, noteStackAccess } from './precision.js';
 import { RegType } from './reg-type.js';
-import { W_ID, W_LIVE, W_TYPE } from './registers.js';
+import { W_LIVE, W_TYPE } from './registers.js';
 import { SLOT_BYTES, assignScalarId, frameOf, isPointer, isSpill, touchSlot, valueFits } from './stack.js';
 import { kindAddress, slotAddress } from './state.js';
 import { Errno } from './verifier-error.js';
@@ -102,12 +102,12 @@ function writeFixed(env: Env, ptr: HostAddress, off: number, size: number, value
       // Its walk back recognises only stores at the frame pointer.
       if (env.code.dst[env.insn] !== 10) markPrecise(env, valueReg);
       spill(env, frame, slot, value, size);
-      if (size < 8 && !valueFits(env, value, size)) regs.set(place, W_ID, 0);
+      if (size < 8 && !valueFits(env, value, size)) regs.unlink(place);
     } else {
       const fits = valueFits(env, value, size);
       if (fits) assignScalarId(env, value);
       spill(env, frame, slot, value, size);
-      if (!fits) regs.set(place, W_ID, 0);
+      if (!fits) regs.unlink(place);
     }
     noteStackAccess(env, depth, slot);
     return;

@@ -3,7 +3,7 @@ import type { HostAddress } from '../quantities.js';
 import type { Env } from './env.js';
 import { tnumText } from './log-text.js';
 import { RegType } from './reg-type.js';
-import { W_FRAME, W_ID, W_OFF } from './registers.js';
+import { W_FRAME, W_ID } from './registers.js';
 import { kindAddress, regAddress, slotAddress } from './state.js';
 import { Errno } from './verifier-error.js';
 
@@ -21,8 +21,7 @@ export function assignScalarId(env: Env, reg: HostAddress): void {
   if (!regs.isScalar(reg) || regs.isConst(reg)) return;
   const id = regs.id(reg);
   if ((id & ID_ADD_CONST) !== 0) {
-    regs.set(reg, W_ID, 0);
-    regs.set(reg, W_OFF, 0);
+    regs.unlink(reg);
   }
   if (regs.id(reg) === 0) regs.set(reg, W_ID, env.newId());
 }
