@@ -10,6 +10,17 @@ const STDIN = 0;
 /** The suite's own helper: it returns its argument, and a zero ends the program with r0 = 0. */
 const UNWIND_HELPER = 5;
 
+export const help = `usage: faultline conformance [MEMORY_HEX] [--program HEX] [--engine NAME]
+
+Runs unverified bytecode on bytes, as the bpf_conformance suite asks its plugins to: r1 = their address, r2 = their
+number. Prints r0 in hex. faultline-bpf-conformance is the same as a program of its own.
+
+  --program HEX          the instructions (default: the first line of stdin)
+  --engine NAME          interp (default), wasm, x86
+
+example: faultline conformance --program b7000000070000009500000000000000
+`;
+
 /**
  * The bpf_conformance plugin: [MEMORY_HEX] [--program HEX] [--engine NAME]; without --program the first line of stdin
  * is the program. Prints r0 in hex and exits 0; prints the reason on stderr and exits 1 otherwise.

@@ -19,6 +19,13 @@ const COMMANDS: Record<string, Command> = {
     load: () => import('./step.js'),
   },
   exec: { summary: 'records in, results out (JSON Lines)', load: () => import('./exec/command.js') },
+  conformance: {
+    summary: 'run unverified bytecode on bytes (bpf_conformance plugin)',
+    load: async () => {
+      const { main: run, help } = await import('./conformance.js');
+      return { run, help };
+    },
+  },
   demo: { summary: 'run the three examples', load: () => import('./demo.js') },
 };
 
@@ -27,7 +34,7 @@ const HELP = `faultline: Linux's BPF verifier, x86-64 JIT and fault repair, with
 usage: faultline COMMAND [options]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { summary }]) => `  ${name.padEnd(8)} ${summary}`)
+  .map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`)
   .join('\n')}
 
 faultline COMMAND --help tells more.  Exit codes: 0 done, 1 refused or a check failed, 2 usage, 3 internal.
