@@ -1,5 +1,6 @@
 import { isAtomicHook } from '../ctx/lsm-hooks.js';
-import { kernelTarget } from '../ctx/attach-target.js';
+import { BtfKind } from '../../btf/types.js';
+import { type KernelTarget, kernelTarget } from '../ctx/attach-target.js';
 import type { Env } from '../env.js';
 import { AttachType, ProgType } from '../prog-type.js';
 import { Errno } from '../verifier-error.js';
@@ -11,18 +12,9 @@ const SK_STORAGE_GET = 107;
 const SK_STORAGE_DELETE = 108;
 const GET_FUNC_IP = 173;
 
-/** Kernel functions in which bpf_d_path takes no lock that is held already. */
-const D_PATH_HOOKS = new Set([
-  'security_file_permission',
-  'security_inode_getattr',
-  'security_file_open',
-  'security_path_truncate',
-  'vfs_truncate',
-  'vfs_fallocate',
-  'dentry_open',
-  'vfs_getattr',
-  'filp_close',
-]);
+/** What is known to work on directory entries and paths itself, and so may hold the locks that bpf_d_path takes. */
+const WORKS_ON_PATHS = /^_*(d|path|dput|prepend|lookup)_/;
+const D_PATH_OWNERS = new Set(['path', 'file']);
 /** Attach types behind a trampoline, which keeps the function's address. */
 const TRAMPOLINES = new Set<number>([
   AttachType.TRACE_FENTRY,
@@ -33,11 +25,12 @@ const TRAMPOLINES = new Set<number>([
 /** Whether a helper lets programs attached where this one is call it. */
 export function isPermitted(env: Env, helper: number): boolean {
   const { spec } = env.program;
-  const target = kernelTarget(spec, env.kernel)?.name ?? '';
+  const attached = kernelTarget(spec, env.kernel);
+  const target = attached?.name ?? '';
   switch (helper) {
     case D_PATH:
       if (spec.type === ProgType.TRACING && spec.expectedAttachType === AttachType.TRACE_ITER) return true;
-      return spec.type === ProgType.LSM ? !isAtomicHook(target) : D_PATH_HOOKS.has(target);
+      return spec.type === ProgType.LSM ? !isAtomicHook(target) : handlesPath(attached);
     case IMA_INODE_HASH:
     case IMA_FILE_HASH:
       return !isAtomicHook(target);
@@ -47,6 +40,20 @@ export function isPermitted(env: Env, helper: number): boolean {
     default:
       return true;
   }
+}
+
+/**
+ * Whether bpf_d_path may be called in a kernel function. The kernel has a list of those; taken here are the functions
+ * that are handed a path or a file first, and do not work on paths themselves.
+ */
+function handlesPath(target: KernelTarget | null): boolean {
+  const [first] = target?.proto?.params ?? [];
+  if (target === null || first === undefined || WORKS_ON_PATHS.test(target.name)) return false;
+  const { btf } = target;
+  const pointer = btf.type(btf.skipModifiers(first.type));
+  if (pointer.kind !== BtfKind.PTR) return false;
+  const struct = btf.type(btf.skipModifiers(pointer.type));
+  return struct.kind === BtfKind.STRUCT && D_PATH_OWNERS.has(struct.name);
 }
 
 /** bpf_get_func_ip needs something that knows the function's address. */
