@@ -90,7 +90,8 @@ function scalarCovers(old: usize, cur: usize, how: i32): bool {
   const linked = oldId & (<u32>ID_ADD_CONST);
   if (linked !== (curId & (<u32>ID_ADD_CONST))) return false;
   if (linked !== 0 && load<u32>(old, REG_OFF) !== load<u32>(cur, REG_OFF)) return false;
-  return scalarWithin(old, cur) !== 0 && idsSameScalar(oldId, curId) !== 0;
+  // A scalar at a distance is tied to those without one.
+  return scalarWithin(old, cur) !== 0 && idsSameScalar(oldId ^ linked, curId ^ linked) !== 0;
 }
 
 /** Whether what was proved for the register at `old` holds for the one at `cur`. */
