@@ -78,8 +78,12 @@ function keepMarksAbove(env: Env, leaf: State, { whole, open, emptied, heads }: 
     const isHead = env.program.forceCheckpoint[state.insn] !== 0;
     const head = state.insn * DEPTHS + state.frames.length - 1;
     const rounds = heads.get(head) ?? 0;
-    if (state.isDropped && !state.marksOnly && (!isHead || rounds >= ROUNDS)) {
+    // States below marks that only a whole walk passes may hang on its values: it keeps them until then.
+    const isHeld = !whole && state.marksBelow !== 0 && state.marksBelow < walks;
+    if (state.isDropped && !state.marksOnly && !isHeld && (!isHead || rounds >= ROUNDS)) {
       for (const frame of env.frames.keepMarks(state)) emptied.push(frame);
+      for (let above = state.parent; above !== null && above.marksBelow === 0; above = above.parent)
+        above.marksBelow = walks;
     }
     if (isHead) heads.set(head, rounds + 1);
     open.push(state);

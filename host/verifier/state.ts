@@ -60,6 +60,8 @@ export class State {
   freed = false;
   /** Frames are marks only (assembly/layout/verifier.ts): values are gone. */
   marksOnly = false;
+  /** The walk (dropped.ts) that first left only marks of a state below; 0 = none did. */
+  marksBelow = 0;
   /** Taken off the lists of states to compare with. */
   isDropped = false;
   /** Number of the last walk over open paths that met it. */
@@ -175,6 +177,7 @@ export class Frames {
     to.usedAsLoopEntry = false;
     to.freed = false;
     to.marksOnly = false;
+    to.marksBelow = 0;
     to.isDropped = false;
     to.visit = 0;
     to.hits = 0;

@@ -18,6 +18,16 @@ for (const machine of machines)
     });
   });
 
+describe('programs that were refused once, for marks of states whose memory had gone', () => {
+  const [modern, legacy] = machines;
+  for (const [machine, seed] of [
+    [modern, 50008423],
+    [legacy, 50001664],
+    [legacy, 60000964],
+  ] as const)
+    it(`linux-${machine.version}, seed ${seed}`, () => assert.ok(machine.run(seed)));
+});
+
 describe('the comparison of engines', () => {
   const flip: Disturbance = (engine, _, [out]) => {
     if (engine !== 'wasm') return;
