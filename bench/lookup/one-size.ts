@@ -220,10 +220,9 @@ async function update(
 ): Promise<void> {
   const { programs, entries } = job.size;
   const name = sizeName(job.size);
-  // A pass over few images is too short for the processor's clock, and too short to be interrupted often.
-  const repeat = Math.max(1, Math.min(400, Math.ceil(400_000 / (programs * entries))));
+  // A pass is too short for the processor's clock, and mostly too short to be interrupted: the median of several counts.
+  const repeat = Math.max(3, Math.min(400, Math.ceil(400_000 / (programs * entries))));
   const timeOf = (run: () => void): number => {
-    if (repeat === 1) return timed(run, programs)(0) as number;
     const start = performance.now();
     run();
     return ((performance.now() - start) * 1e6) / programs;
