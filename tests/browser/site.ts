@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, createServer, type InlineConfig, preview } from 'vite';
 import config from '../../web/vite.config.js';
+import { USER_PATH } from '../support/user-path.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 /** What package.json lists as dependencies. */
@@ -103,6 +104,7 @@ function installPackage(folder: string): void {
     ['pack', root, '--json', '--ignore-scripts', '--pack-destination', folder],
     {
       encoding: 'utf8',
+      env: { ...process.env, PATH: USER_PATH },
     },
   );
   if (packed.status !== 0) throw new Error(`npm pack: ${packed.stderr}`);

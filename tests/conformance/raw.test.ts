@@ -25,9 +25,7 @@ const helper = (number: number, args: readonly bigint[]): bigint => {
   return args[0];
 };
 
-const machine = await RawMachine.boot(
-  readFileSync(new URL('../../host/core/core.wasm', import.meta.url)),
-);
+const machine = await RawMachine.boot(readFileSync(new URL('../../host/core/core.wasm', import.meta.url)));
 
 for (const engine of ['interp', 'wasm', 'x86'] as const)
   describe(`bpf_conformance vectors on ${engine}`, () => {

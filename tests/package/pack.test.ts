@@ -2,22 +2,17 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { USER_PATH } from '../support/user-path.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'faultline-pack-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** The user's PATH: without this project's node_modules/.bin, where a dependency of as-pect leaves an old npm. */
-const PATH = (process.env.PATH ?? '')
-  .split(delimiter)
-  .filter((part) => !part.includes('node_modules'))
-  .join(delimiter);
-
 function run(command: string, args: readonly string[]): string {
-  const env = { ...process.env, PATH };
+  const env = { ...process.env, PATH: USER_PATH };
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, env, encoding: 'utf8' });
   assert.equal(status, 0, `${command} ${args.join(' ')}\n${stdout}\n${stderr}`);
   return stdout;
