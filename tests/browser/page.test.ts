@@ -23,11 +23,10 @@ describe('the page', { skip: executablePath === undefined ? ADVICE : false, time
   const complaints: string[] = [];
 
   before(async () => {
-    [site, browser] = await Promise.all([
-      Site.open(),
-      // A container has no user namespaces for Chromium's sandbox, root may not have one, and /dev/shm is small.
-      chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] }),
-    ]);
+    // A container has no user namespaces for Chromium's sandbox, root may not have one, and /dev/shm is small.
+    const args = ['--no-sandbox', '--disable-dev-shm-usage'];
+    browser = await chromium.launch({ executablePath, args });
+    site = await Site.open();
     page = await browser.newPage();
     page.setDefaultTimeout(120_000);
     page.on('pageerror', (error) => complaints.push(String(error)));
