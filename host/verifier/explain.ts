@@ -60,7 +60,9 @@ export function explain(spec: ProgramSpec, error: VerifierError): Explanation {
   return {
     errno,
     message,
-    what: advice?.what ?? message,
+    what:
+      advice?.what ??
+      (message === '' ? `BPF_PROG_LOAD refuses it without a message (errno ${errno})` : message),
     at: at === null ? null : placeOf(spec, at),
     from: at === null ? [] : causalPath(spec, error.log, at, message),
     mend: advice?.mend ?? null,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { assemble } from '../../../host/asm/assembler.js';
+import { Btf } from '../../../host/btf/btf.js';
 import type { Core } from '../../../host/core/core.js';
 import { MAP_FD_BASE, type LineInfo, type ProgramSpec } from '../../../host/program/program-spec.js';
 import { profile } from '../../../host/profiles/profiles.js';
@@ -8,6 +9,7 @@ import { explain, type Explanation, renderExplanation } from '../../../host/veri
 import type { KernelView } from '../../../host/verifier/kernel-view.js';
 import { VerifierError } from '../../../host/verifier/verifier-error.js';
 import { verify } from '../../../host/verifier/verify.js';
+import { CTypes } from '../../support/c-types.js';
 import { kernelBtf } from '../../support/golden-kernel.js';
 import { loadCore } from '../../support/jit.js';
 
@@ -127,6 +129,8 @@ const LINES: readonly LineInfo[] = [
   { insn: 6, file: 'test.c', line: 12, column: 1, source: '  return *p;' },
 ];
 
+const TYPES = new CTypes('int main(struct __sk_buff *ctx);');
+
 let core: Core;
 let kernel: KernelView;
 
@@ -152,8 +156,8 @@ function specOf(text: string, lineInfo: readonly LineInfo[] = []): ProgramSpec {
     license: 'GPL',
     insns: assemble(text),
     maps: [MAP],
-    btf: null,
-    funcInfo: [],
+    btf: lineInfo.length === 0 ? null : Btf.parse(TYPES.bytes()),
+    funcInfo: TYPES.functions.map(({ id }) => ({ insn: 0, type: id })).slice(0, lineInfo.length),
     lineInfo,
   };
 }
