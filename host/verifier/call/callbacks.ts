@@ -20,7 +20,7 @@ import { RegType } from '../reg-type.js';
 import { State, regAddress } from '../state.js';
 import { enterFrame } from '../subprog.js';
 import { Errno } from '../verifier-error.js';
-import type { CallMeta } from './arguments.js';
+import type { CallMeta } from './call-meta.js';
 import { setNodePointer, setNonOwning } from './kfunc-objects.js';
 
 /** Which helper or kfunc calls back, and so what the function is given. */

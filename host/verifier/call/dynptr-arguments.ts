@@ -9,7 +9,7 @@ import { RegType } from '../reg-type.js';
 import { type ObjectPlace, checkObjectRoom, objectPlace } from '../stack-object.js';
 import { kindAddress, slotAddress } from '../state.js';
 import { Errno } from '../verifier-error.js';
-import type { CallMeta } from './arguments.js';
+import type { CallMeta } from './call-meta.js';
 import type { Argument } from './prototypes.js';
 
 /** Kinds of dynptr, as kept in REG_A. */

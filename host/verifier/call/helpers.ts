@@ -1,23 +1,21 @@
 import { BPF_CALL, BPF_JMP } from '../../../assembly/isa.js';
 import { FRAME_CALLBACK_DEPTH } from '../../../assembly/layout/verifier.js';
-import { BtfKind } from '../../btf/types.js';
 import type { InsnIndex } from '../../quantities.js';
-import { setBtfPointer } from '../btf-access.js';
 import type { Env } from '../env.js';
 import { NONE, POISON } from '../insn-aux.js';
 import { clobberReg } from '../liveness.js';
 import { typeName } from '../log-text.js';
 import { isVoidCgroupHook } from '../exit.js';
-import { mapFields } from '../map-fields.js';
 import { accessMemory } from '../memory-access.js';
 import { markPrecise } from '../precision.js';
-import { acquireReference, clearPacketPointers, endNonOwning, releaseReference } from '../references.js';
-import { W_A, W_B, W_C, W_ID, W_REF, W_SUBREG, W_TYPE, mayBeNull } from '../registers.js';
-import { RegType, TypeFlag, baseType } from '../reg-type.js';
+import { clearPacketPointers, endNonOwning, releaseReference } from '../references.js';
+import { W_A, W_SUBREG } from '../registers.js';
+import { RegType, baseType } from '../reg-type.js';
 import { Errno } from '../verifier-error.js';
-import { type CallMeta, checkArgument, newMeta } from './arguments.js';
+import { checkArgument } from './arguments.js';
+import { type CallMeta, newMeta } from './call-meta.js';
+import { refineResult, setReference, setResult } from './helper-result.js';
 import { type CallbackKind, simulateCallback } from './callbacks.js';
-import { isPacketDynptr } from './dynptr-arguments.js';
 import { fieldsAt, inTreeCallback, isGraphKfunc } from './kfunc-objects.js';
 import { checkSnprintf } from './format-string.js';
 import { fieldOfValue } from './one-field.js';
@@ -31,13 +29,11 @@ import { noteAllocation } from './storage-get.js';
 const TAIL_CALL = 12;
 const SPIN_LOCK = 93;
 const SPIN_UNLOCK = 94;
-const SMP_PROCESSOR_ID = 8;
 const GET_LOCAL_STORAGE = 81;
 const SNPRINTF = 165;
 const SET_RETVAL = 187;
 const KPTR_XCHG = 194;
 const DYNPTR_FROM_MEM = 197;
-const DYNPTR_DATA = 203;
 const CALLBACKS: Record<number, CallbackKind> = {
   164: 'for_each',
   170: 'timer',
@@ -45,17 +41,10 @@ const CALLBACKS: Record<number, CallbackKind> = {
   181: 'loop',
   209: 'ringbuf',
 };
-const ACQUIRES = new Set([84, 85, 99, 131, KPTR_XCHG]);
 const RELEASES = new Set([86, 132, 133, 199, 200]);
-/** Helpers that size a returned string or stack trace by their size argument. */
-const REFINED = new Set([67, 45, 114, 115, 141]);
 const MAP_RECORDED = new Set([TAIL_CALL, 1, 2, 3, 87, 88, 89, 164, 51, 195]);
 const BPF_F_RDONLY_PROG = 128;
 const MAP_WRITERS = new Set([2, 3, 87, 88]);
-const SOCKMAPS = new Set([15, 18]);
-const MAX_ERRNO = 4095;
-/** Processors the guest machine has. */
-const CPUS = 1;
 
 function checkAvailable(env: Env, id: number, text: string): Prototype {
   const known = env.helpers.get(id);
@@ -217,124 +206,6 @@ function releaseArgument(env: Env, id: number, meta: CallMeta, text: string): vo
   }
   if (!released && (RELEASES.has(id) || meta.releaseRegno > 0)) {
     env.fail(Errno.EINVAL, `func ${text} reference has not been acquired before`);
-  }
-}
-
-function hasIdFields(env: Env, map: number): boolean {
-  return mapFields(env, env.maps[map]).some((field) => field.kind === 'bpf_spin_lock');
-}
-
-function setStructResult(env: Env, proto: Prototype, struct: string): void {
-  const { btf } = env.kernel;
-  const id = btf.find(struct, BtfKind.STRUCT);
-  if (id === 0) {
-    env.fail(Errno.EINVAL, `invalid return type ${id} of func ${helperName(proto.id)}#${proto.id}`);
-  }
-  const trusted = proto.result === 'TRUSTED_BTF' && !env.legacy;
-  setBtfPointer(env, env.reg(0), 0, id, trusted ? TypeFlag.PTR_TRUSTED : 0);
-}
-
-function setPercpuResult(env: Env, meta: CallMeta): void {
-  const { regs } = env;
-  const { btf } = env.kernel;
-  const id = btf.skipModifiers(meta.resultBtf);
-  const reg = env.reg(0);
-  if (btf.kind(id) === BtfKind.STRUCT) {
-    setBtfPointer(env, reg, 0, id, 0);
-    return;
-  }
-  const size = btf.sizeOf(id);
-  if (size === 0) {
-    const text = `unable to resolve the size of type '${btf.type(id).name}': -${Errno.EINVAL}`;
-    env.fail(Errno.EINVAL, text);
-  }
-  regs.setPointer(reg, RegType.MEM | TypeFlag.MEM_RDONLY);
-  regs.set(reg, W_A, size);
-}
-
-function setResult(env: Env, proto: Prototype, meta: CallMeta): void {
-  const { regs } = env;
-  const reg = env.reg(0);
-  switch (proto.result) {
-    case 'int':
-      regs.setUnknown(reg);
-      return;
-    case 'void':
-      regs.setNotInit(reg);
-      return;
-    case 'map_value':
-      regs.setPointer(reg, RegType.MAP_VALUE);
-      regs.set(reg, W_A, meta.map);
-      regs.set(reg, W_C, meta.mapUid);
-      if (!proto.resultNullable && hasIdFields(env, meta.map)) regs.set(reg, W_ID, env.newId());
-      break;
-    case 'sock':
-      regs.setPointer(reg, RegType.SOCKET);
-      break;
-    case 'sock_common':
-      regs.setPointer(reg, RegType.SOCK_COMMON);
-      break;
-    case 'tcp_sock':
-      regs.setPointer(reg, RegType.TCP_SOCK);
-      break;
-    case 'mem':
-    case 'RINGBUF_MEM':
-      regs.setPointer(reg, RegType.MEM | (proto.result === 'RINGBUF_MEM' ? TypeFlag.MEM_RINGBUF : 0));
-      regs.set(reg, W_A, meta.memSize);
-      if (proto.id === DYNPTR_DATA) {
-        regs.set(reg, W_C, meta.dynptrId);
-        regs.set(reg, W_REF, meta.dynptrReference);
-        regs.set(reg, W_B, isPacketDynptr(meta.dynptrKind) ? 1 : 0);
-      }
-      break;
-    case 'PERCPU':
-      setPercpuResult(env, meta);
-      break;
-    default:
-      setKernelPointer(env, proto, meta);
-  }
-  if (proto.resultNullable) regs.set(reg, W_TYPE, regs.type(reg) | TypeFlag.MAYBE_NULL);
-  if (mayBeNull(regs.type(reg))) regs.set(reg, W_ID, env.newId());
-}
-
-function setKernelPointer(env: Env, proto: Prototype, meta: CallMeta): void {
-  if (proto.resultOf !== '*') {
-    setStructResult(env, proto, proto.resultOf);
-    return;
-  }
-  // What kptr_xchg takes out of the map is of the field's type.
-  const own = meta.kptr?.pointeeBtf === 1;
-  const percpu = meta.kptr?.kind === 'percpu_kptr' ? TypeFlag.MEM_PERCPU : 0;
-  const flags = own ? TypeFlag.MEM_ALLOC | percpu : 0;
-  setBtfPointer(env, env.reg(0), own ? 1 : 0, meta.kptr?.pointee ?? 0, flags);
-}
-
-/** The result of helpers that acquire a resource, or pass one on. */
-function setReference(env: Env, id: number, meta: CallMeta): void {
-  const { regs } = env;
-  const reg = env.reg(0);
-  const sockmapLookup = id === 1 && meta.map >= 0 && SOCKMAPS.has(env.maps[meta.map].spec.type);
-  if (ACQUIRES.has(id) || sockmapLookup) {
-    const ref = acquireReference(env);
-    regs.set(reg, W_ID, ref);
-    regs.set(reg, W_REF, ref);
-  } else if (id === 95 || id === 96 || id === 98 || (id >= 136 && id <= 140) || id === 178 || id === 196) {
-    regs.set(reg, W_REF, meta.reference);
-  }
-}
-
-function refineResult(env: Env, id: number, meta: CallMeta): void {
-  const { regs } = env;
-  const reg = env.reg(0);
-  if (REFINED.has(id)) {
-    const max = meta.sizeMax > 0x7fffffffn ? 0x7fffffff : Number(meta.sizeMax);
-    regs.setSignedRange(reg, BigInt(-MAX_ERRNO), BigInt(max));
-    regs.setSigned32Range(reg, -MAX_ERRNO, max);
-    env.mem.domain.scalarSync(reg);
-  } else if (id === SMP_PROCESSOR_ID && !env.legacy) {
-    regs.setSignedRange(reg, 0n, BigInt(CPUS - 1));
-    regs.setUnsignedMax(reg, BigInt(CPUS - 1));
-    env.mem.domain.scalarSync(reg);
   }
 }
 

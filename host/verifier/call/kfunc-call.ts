@@ -3,7 +3,7 @@ import type { TypeId } from '../../quantities.js';
 import { kindName } from '../ctx/btf-arguments.js';
 import type { Env } from '../env.js';
 import type { Kfunc } from '../prepared.js';
-import type { CallMeta } from './arguments.js';
+import type { CallMeta } from './call-meta.js';
 
 /** A field of an object that a list or tree call names: the head's struct and node place. */
 export interface GraphField {

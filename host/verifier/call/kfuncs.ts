@@ -13,7 +13,7 @@ import { W_A, W_B, W_C, W_ID, W_REF, W_SUBREG, W_TYPE } from '../registers.js';
 import { RegType, TypeFlag } from '../reg-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
 import { isAsyncCallbackKfunc, isSyncCallbackKfunc } from './callback-kinds.js';
-import { newMeta } from './arguments.js';
+import { newMeta } from './call-meta.js';
 import { simulateCallback } from './callbacks.js';
 import { isPacketDynptr } from './dynptr-arguments.js';
 import { elementFlag, forkIterator, iteratorReference } from './iterators.js';
