@@ -3,7 +3,7 @@ import { Core } from '../host/core/core.js';
 import { CoreJit } from '../host/core/jit.js';
 import { compile } from '../host/jit/compile.js';
 import { countExentries } from '../host/jit/exentries.js';
-import type { ImageSource } from '../host/jit/image-source.js';
+import type { ImagePlacement, ImageSource } from '../host/jit/image-source.js';
 import type { JitInput } from '../host/jit/jit-image.js';
 import { jitParameters } from '../host/jit/parameters.js';
 import { profile } from '../host/profiles/profiles.js';
@@ -23,16 +23,21 @@ const LARGEST = 1_000_000;
 /** Bytes of memory an instruction may take. */
 const MEMORY = 64;
 
-/** Images are not put anywhere: that is not the compiler's work. Notes how much the core holds at its peak. */
+/**
+ * Images are not put anywhere, and all made in one buffer: where they come to lie is not the compiler's work. Notes
+ * how much the core holds at its peak.
+ */
 class NoImages implements ImageSource {
   peak = 0n;
+  #rw = new Uint8Array(0);
 
   constructor(readonly core: Core) {}
 
-  allocate(length: number): { address: bigint; region: { address: bigint; size: number } } {
+  allocate(length: number): ImagePlacement {
     const inUse = this.core.exports.heapInUse();
     if (inUse > this.peak) this.peak = inUse;
-    return { address: ADDRESS, region: { address: ADDRESS, size: length } };
+    if (this.#rw.length < length) this.#rw = new Uint8Array(length);
+    return { address: ADDRESS, region: { address: ADDRESS, size: length }, rw: this.#rw.subarray(0, length) };
   }
 
   release(): void {}
@@ -140,7 +145,7 @@ function compiling(
 
 /** One emit pass over each program, its sizes known. */
 function emitting(core: Core, programs: readonly JitInput[]): Work & { release(): void } {
-  const jobs = programs.map((given) => new CoreJit(core, jitParameters(KNOBS, given, given.insns)));
+  const jobs = programs.map((given) => new CoreJit(core, jitParameters(KNOBS, given)));
   for (const job of jobs) if (job.size() !== null) throw new Error('bench: a program does not compile');
   return {
     name: 'one emit pass',

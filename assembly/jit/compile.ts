@@ -30,10 +30,11 @@ import {
   JIT_SITE_SIZE,
   JIT_TEMPLATE_LENGTH,
   JIT_USES,
+  JIT_USES_FUNCTIONS,
   JIT_V5_5,
 } from '../layout/jit';
-import { applyFixes, writeExtable, writeOffsets } from './image';
-import { badRegister, codeBound, faultBound, fixBound, FRAME_BOUND, scan, siteBound, uses } from './scan';
+import { applyFixes, writeExtable, writeLengths } from './image';
+import { badRegister, codeBound, faultBound, fixBound, FRAME_BOUND, placeFunctions, scan, siteBound, uses } from './scan';
 import { beginSizing, resolveSites, savedBefore, sizingPass, writeSites } from './sizing';
 import {
   beginState,
@@ -113,8 +114,10 @@ export function jitSize(record: usize): i32 {
   beginState(record);
   if (count === 0) failAt(JIT_BAD_PROGRAM, 0, 0);
   else {
-    scan(load<u32>(record + JIT_INSNS), count);
+    const insns = <usize>load<u32>(record + JIT_INSNS);
+    scan(insns, count);
     store<u32>(record + JIT_USES, uses);
+    if ((uses & JIT_USES_FUNCTIONS) !== 0) placeFunctions(insns, count);
     if (badRegister !== count) failAt(JIT_BAD_REGISTER, badRegister, 0);
     else if (!allocateAll(record, count)) failAt(JIT_NO_MEMORY, 0, 0);
   }
@@ -166,7 +169,7 @@ export function jitImage(record: usize): i32 {
     failAt(JIT_LENGTH_CHANGED, 0, <u64>length);
     return status;
   }
-  writeOffsets(load<u32>(record + JIT_OFFSETS), load<u32>(record + JIT_INSN_COUNT));
+  writeLengths(load<u32>(record + JIT_OFFSETS), load<u32>(record + JIT_INSN_COUNT));
   return JIT_OK;
 }
 

@@ -135,13 +135,17 @@ function arenaSlot(slot: u32): bool {
   return mode === BPF_PROBE_MEM32 || mode === BPF_PROBE_ATOMIC;
 }
 
-/** Turns slot ends (T, S) into final offsets, u32 each, in place; the second half of ld_imm64 gets its end. */
-export function writeOffsets(ends: usize, count: u32): void {
-  let out = ends;
+/**
+ * Turns slot ends (T, S) into lengths, u8 each, in place: of the prologue, then of each slot. The first half of
+ * ld_imm64 has all of its bytes.
+ */
+export function writeLengths(ends: usize, count: u32): void {
+  let last: u32 = 0;
   for (let i: u32 = 0; i <= count; i++) {
     let at = ends + ((<usize>i) << 3);
     if (load<u32>(at, 4) === NO_TARGET) at += 8;
-    store<u32>(out, load<u32>(at) - savedBefore(load<u32>(at, 4)));
-    out += 4;
+    const end = load<u32>(at) - savedBefore(load<u32>(at, 4));
+    store<u8>(ends + i, end - last);
+    last = end;
   }
 }

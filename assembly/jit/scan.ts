@@ -6,6 +6,7 @@ import {
   BPF_ATOMIC,
   BPF_CALL,
   BPF_DIV,
+  BPF_DW,
   BPF_EXIT,
   BPF_JMP,
   BPF_JMP32,
@@ -17,10 +18,13 @@ import {
   BPF_MOV,
   BPF_MUL,
   BPF_PROBE_MEM32,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
   BPF_TAIL_CALL,
   BPF_X,
   INSN_SIZE,
 } from '../isa';
+import { JIT_USES_FUNCTIONS, JIT_USES_TAIL_CALL } from '../layout/jit';
 
 /** JIT_USES; a register is used when any slot's dst or src field names it, whatever the field means there. */
 export let uses: u32 = 0;
@@ -66,6 +70,15 @@ function needOf(op: u32): u32 {
   return 20 | FAULT;
 }
 
+/** Bits of JIT_USES for an instruction of opcode and registers `head` that calls or takes an address. */
+function usesOf(head: u32): u32 {
+  const op = head & 0xff;
+  const source = head >> 12;
+  if (op === (BPF_JMP | BPF_TAIL_CALL)) return JIT_USES_TAIL_CALL;
+  if (op === (BPF_JMP | BPF_CALL)) return source === BPF_PSEUDO_CALL ? JIT_USES_FUNCTIONS : 0;
+  return op === (BPF_LD | BPF_DW) && source === BPF_PSEUDO_FUNC ? JIT_USES_FUNCTIONS : 0;
+}
+
 export function scan(insns: usize, count: u32): void {
   if (!filled) {
     for (let op: u32 = 0; op < 256; op++) store<u16>(needs + (op << 1), needOf(op));
@@ -83,9 +96,8 @@ export function scan(insns: usize, count: u32): void {
     const registers = head >> 8;
     used |= (1 << (registers & 15)) | (1 << (registers >> 4));
     bad |= registers & (registers << 1) & 0x88;
-    const op = head & 0xff;
-    if (op === (BPF_JMP | BPF_TAIL_CALL)) used |= 1 << 31;
-    const need = <u32>load<u16>(needs + (op << 1));
+    const need = <u32>load<u16>(needs + ((head & 0xff) << 1));
+    if (need >= FIX) used |= usesOf(head);
     bytes += need & 0xff;
     sites += (need >> 8) & 1;
     faults += (need >> 9) & 1;
@@ -104,5 +116,21 @@ export function scan(insns: usize, count: u32): void {
       badRegister = i;
       return;
     }
+  }
+}
+
+/** What the address of a function is until it is known: of the same encoded length as that of any image. */
+const PLACEHOLDER: u64 = 0xffff_ffff_c000_0000;
+
+/** Puts the placeholder into every ld_imm64 of a function's address. */
+export function placeFunctions(insns: usize, count: u32): void {
+  const end = insns + <usize>count * INSN_SIZE;
+  for (let at = insns; at + INSN_SIZE < end; at += INSN_SIZE) {
+    if (load<u8>(at) !== (BPF_LD | BPF_DW)) continue;
+    if (load<u8>(at, 1) >> 4 === BPF_PSEUDO_FUNC) {
+      store<u32>(at, <u32>PLACEHOLDER, 4);
+      store<u32>(at, <u32>(PLACEHOLDER >> 32), INSN_SIZE + 4);
+    }
+    at += INSN_SIZE;
   }
 }

@@ -18,6 +18,7 @@ import {
   JIT_OK,
   JIT_STACK_DEPTH,
   JIT_TAIL_CALL_REACHABLE,
+  JIT_USES_TAIL_CALL,
   JIT_V5_5,
   JIT_V6_1,
   JIT_VERSION,
@@ -69,7 +70,7 @@ export function resumeTemplate(code: usize, sites: u32): void {
 /** Takes JIT_USES. With a tail call 6.1 keeps a count in any case, 5.5 gives the function the whole stack. */
 export function setUses(uses: u32): void {
   usedRegisters = uses & 0xffff;
-  if (uses >> 31 === 0) return;
+  if ((uses & JIT_USES_TAIL_CALL) === 0) return;
   if (version === JIT_V6_1) flags |= JIT_TAIL_CALL_REACHABLE;
   if (version === JIT_V5_5) stack = MAX_BPF_STACK;
 }

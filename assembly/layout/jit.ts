@@ -38,7 +38,7 @@ export const JIT_CODE = 144;
 export const JIT_CODE_LENGTH = 148;
 /** Passes run, the image pass included. */
 export const JIT_PASSES = 152;
-/** Offset of each slot, u32 each, one more for the end: valid after jitImage. */
+/** After jitImage bytes before the first slot, then of each slot, u8 each. */
 export const JIT_OFFSETS = 156;
 export const JIT_FAULTS = 160;
 export const JIT_FAULT_COUNT = 164;
@@ -51,9 +51,14 @@ export const JIT_SITE_COUNT = 184;
 export const JIT_ERROR_INSN = 188;
 export const JIT_ERROR_VALUE = 192;
 export const JIT_TEMPLATE_LENGTH = 200;
-/** Bit n = BPF register n is used; bit 31 = there is a tail call. */
+/** Bit n = BPF register n is used; then bits of what else there is. */
 export const JIT_USES = 204;
 export const JIT_RECORD_SIZE = 208;
+
+// JIT_USES, above the registers.
+/** Calls of functions, or addresses of them. */
+export const JIT_USES_FUNCTIONS = 1 << 30;
+export const JIT_USES_TAIL_CALL = 1 << 31;
 
 // JIT_FLAGS.
 export const JIT_BMI2 = 1 << 0;

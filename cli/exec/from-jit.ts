@@ -15,7 +15,7 @@ function recordedPlaces(entries: readonly (bigint | null)[]): ImageSource {
   return {
     allocate(length, index) {
       const address = entries[index] ?? FIRST_IMAGE;
-      return { address, region: { address, size: length } };
+      return { address, region: { address, size: length }, rw: new Uint8Array(length) };
     },
     release() {},
     finalize() {},

@@ -38,9 +38,6 @@ export interface JitFailure {
 /** Status of a finished step: null, or what failed. */
 export type JitStep = JitFailure | null;
 
-/** Results up to this many bytes share one allocation, which costs as much as copying them. Larger ones would be zeroed. */
-const SMALL = 32768;
-
 /** One compilation in the core. Must be released, whatever happened. */
 export class CoreJit {
   readonly #core: Core;
@@ -109,6 +106,11 @@ export class CoreJit {
     return null;
   }
 
+  /** Whether slots refer to other functions; after {@link size}. */
+  get refersToFunctions(): boolean {
+    return (this.#u32(L.JIT_USES) & L.JIT_USES_FUNCTIONS) !== 0;
+  }
+
   /** The emission pass alone, again; after {@link size}, before {@link image}. For measuring. */
   emit(): JitStep {
     return this.#step(this.#core.exports.jitEmit(this.#record));
@@ -139,22 +141,16 @@ export class CoreJit {
     return this.#passes;
   }
 
-  /** First `size` bytes of the image: code, filling, exception table. Then the offset of each slot and of the end. */
-  result(size: number): { readonly bytes: Uint8Array; readonly offsets: Uint32Array } {
-    const { bytes, words } = this.#core;
-    const record = this.#record >>> 2;
-    const code = words[record + (L.JIT_CODE >>> 2)];
-    const start = words[record + (L.JIT_OFFSETS >>> 2)] >>> 2;
-    const slots = words[record + (L.JIT_INSN_COUNT >>> 2)] + 1;
-    const room = (size + 3) & ~3;
-    if (room + 4 * slots > SMALL)
-      return { bytes: bytes.slice(code, code + size), offsets: words.slice(start, start + slots) };
-    const buffer = new ArrayBuffer(room + 4 * slots);
-    const copy = new Uint8Array(buffer, 0, size);
-    copy.set(bytes.subarray(code, code + size));
-    const offsets = new Uint32Array(buffer, room, slots);
-    offsets.set(words.subarray(start, start + slots));
-    return { bytes: copy, offsets };
+  /** Puts the image, `size` bytes of code, filling and exception table, into `rw` from `offset` on. */
+  copyImage(rw: Uint8Array, offset: ByteOffset, size: number): void {
+    const code = this.#u32(L.JIT_CODE);
+    rw.set(this.#core.bytes.subarray(code, code + size), offset);
+  }
+
+  /** Bytes of code before the first slot, then of each slot. */
+  lengths(): Uint8Array {
+    const start = this.#u32(L.JIT_OFFSETS);
+    return this.#core.bytes.slice(start, start + this.#u32(L.JIT_INSN_COUNT) + 1);
   }
 
   /** Patch sites of directly patched tail calls. */

@@ -23,8 +23,6 @@ import type { RandomSource } from './random.js';
 
 const CALL = BPF_JMP | BPF_CALL;
 const LD_IMM64 = BPF_LD | BPF_DW;
-/** What a function's address is until it is known: of the same encoded length as any image's address. */
-const ADDRESS_PLACEHOLDER = 0xffffffffc0000000n;
 
 /** A slot that refers to another function of the program: a call, or an ld_imm64 of its address. */
 interface FunctionReference {
@@ -33,13 +31,16 @@ interface FunctionReference {
   readonly isCall: boolean;
 }
 
+const NONE: readonly FunctionReference[] = [];
+
 interface Unit {
   /** As the core compiles it: blinded where that was asked for. */
   readonly input: JitInput;
   /** For each slot of `input` the slot the caller gave; null = the same. */
   readonly origin: Int32Array | null;
   readonly job: CoreJit;
-  readonly references: readonly FunctionReference[];
+  /** Known once the core looked at the instructions. */
+  references: readonly FunctionReference[];
   placement?: ImagePlacement;
 }
 
@@ -62,9 +63,10 @@ export function compile(
   const units: Unit[] = [];
   try {
     for (const [index, input] of functions.entries()) {
-      const unit = openUnit(core, knobs, input, functions.length, blinding);
+      const unit = openUnit(core, knobs, input, blinding);
       units.push(unit);
-      compileUnit(unit, index, source);
+      sizeUnit(unit, functions.length);
+      placeUnit(unit, index, source);
     }
     const entries = units.map(({ placement }) => placed(placement).address + BigInt(cfiOffset(knobs)));
     for (const unit of units) linkUnit(unit, knobs, entries);
@@ -86,7 +88,6 @@ function openUnit(
   core: Core,
   knobs: JitKnobs,
   given: JitInput,
-  functions: number,
   blinding: RandomSource | null,
 ): Unit {
   if (given.insns.length % INSN_SIZE !== 0)
@@ -96,44 +97,22 @@ function openUnit(
     );
   const blinded = blinding === null ? null : blind(given.insns, blinding);
   const input = blinded === null ? given : { ...given, insns: blinded.insns };
-  const references = functionReferences(input, functions);
-  const insns = withPlaceholders(input.insns, references);
-  return {
-    input,
-    origin: blinded?.origin ?? null,
-    job: new CoreJit(core, jitParameters(knobs, input, insns)),
-    references,
-  };
+  const job = new CoreJit(core, jitParameters(knobs, input));
+  return { input, origin: blinded?.origin ?? null, job, references: NONE };
 }
-
-function withPlaceholders(insns: Uint8Array, references: readonly FunctionReference[]): Uint8Array {
-  if (references.length === 0) return insns;
-  const loads = references.filter(({ isCall }) => !isCall);
-  if (loads.length === 0) return insns;
-  const copy = insns.slice();
-  const view = new DataView(copy.buffer);
-  for (const { insn } of loads) {
-    view.setUint32(insn * INSN_SIZE + 4, Number(ADDRESS_PLACEHOLDER & 0xffffffffn), true);
-    view.setUint32(insn * INSN_SIZE + 12, Number(ADDRESS_PLACEHOLDER >> 32n), true);
-  }
-  return copy;
-}
-
-/** No references: most programs have one function. */
-const NONE: readonly FunctionReference[] = [];
 
 function functionReferences({ name, insns }: JitInput, functions: number): readonly FunctionReference[] {
-  let references: FunctionReference[] | undefined;
+  const references: FunctionReference[] = [];
   for (let at = 0; at < insns.length; at += INSN_SIZE) {
     const opcode = insns[at];
     if (opcode !== CALL && opcode !== LD_IMM64) continue;
     const source = insns[at + 1] >> 4;
     const isCall = opcode === CALL;
     if (source === (isCall ? BPF_PSEUDO_CALL : BPF_PSEUDO_FUNC))
-      (references ??= []).push(functionReference(name, insns, at, functions));
+      references.push(functionReference(name, insns, at, functions));
     if (!isCall) at += INSN_SIZE;
   }
-  return references ?? NONE;
+  return references;
 }
 
 function functionReference(
@@ -166,8 +145,12 @@ function imageLength({ input, job }: Unit): number {
   return extableOffset(job.codeLength) + input.numExentries * EXTABLE_ENTRY_SIZE;
 }
 
-function compileUnit(unit: Unit, index: number, source: ImageSource): void {
+function sizeUnit(unit: Unit, functions: number): void {
   check(unit.job.size(), unit);
+  if (unit.job.refersToFunctions) unit.references = functionReferences(unit.input, functions);
+}
+
+function placeUnit(unit: Unit, index: number, source: ImageSource): void {
   const placement = source.allocate(imageLength(unit), index);
   if (placement === null)
     throw new JitError('JIT_NO_IMAGE', `function ${unit.input.name}: no room for its image`);
@@ -189,14 +172,18 @@ function linkUnit(unit: Unit, knobs: JitKnobs, entries: readonly GuestAddress[])
 
 function finishUnit(unit: Unit, knobs: JitKnobs, entry: GuestAddress): JitImage {
   const { input, job, origin } = unit;
-  const { bytes, offsets } = job.result(imageLength(unit));
+  const placement = placed(unit.placement);
+  const { address, region, rw } = placement;
+  const length = imageLength(unit);
+  const offset = Number(address - region.address);
+  job.copyImage(rw, offset, length);
   return new CompiledImage(
     input,
-    placed(unit.placement),
+    placement,
     entry,
-    bytes,
+    rw.subarray(offset, offset + length),
     job.codeLength,
-    { version: knobs.version, insns: input.insns, offsets, origin },
+    { version: knobs.version, insns: input.insns, lengths: job.lengths(), origin },
     job.passes,
     job.directSites(),
   );

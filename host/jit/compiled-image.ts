@@ -1,6 +1,6 @@
 import { EXTABLE_ALIGN } from '../../assembly/layout/extable.js';
 import type { ByteOffset, GuestAddress } from '../quantities.js';
-import { type CompiledFunction, decodeEntries } from './exception-entries.js';
+import { type CompiledFunction, decodeEntries, offsetsOf } from './exception-entries.js';
 import type { ImagePlacement } from './image-source.js';
 import type { DirectSite, ExtableEntry, JitImage, JitInput } from './jit-image.js';
 
@@ -12,13 +12,14 @@ export class CompiledImage implements JitImage {
   readonly name: string;
   readonly address: GuestAddress;
   readonly region: JitImage['region'];
+  readonly rw: Uint8Array;
   readonly code: Uint8Array;
   readonly extableOffset: ByteOffset;
   readonly extable: Uint8Array;
-  readonly offsets: Uint32Array;
   readonly stackDepth: number;
   readonly directSites: readonly DirectSite[];
   readonly #compiled: CompiledFunction;
+  #offsets: Uint32Array | undefined;
   #entries: readonly ExtableEntry[] | undefined;
 
   /** `bytes` are code, filling and table; slots of `compiled` and `sites` are those of the instructions compiled. */
@@ -32,17 +33,23 @@ export class CompiledImage implements JitImage {
     readonly passes: number,
     sites: readonly DirectSite[],
   ) {
-    const { offsets, origin } = compiled;
+    const { origin } = compiled;
     this.name = name;
     this.address = placement.address;
     this.region = placement.region;
+    this.rw = placement.rw;
     this.code = bytes.subarray(0, codeLength);
     this.extableOffset = extableOffset(codeLength);
     this.extable = bytes.subarray(this.extableOffset);
-    this.offsets = origin === null ? offsets : givenOffsets(offsets, origin);
     this.stackDepth = stackDepth;
     this.directSites = origin === null ? sites : sites.map((site) => ({ ...site, insn: origin[site.insn] }));
     this.#compiled = compiled;
+  }
+
+  get offsets(): Uint32Array {
+    const { lengths, origin } = this.#compiled;
+    return (this.#offsets ??=
+      origin === null ? offsetsOf(lengths) : givenOffsets(offsetsOf(lengths), origin));
   }
 
   get entries(): readonly ExtableEntry[] {

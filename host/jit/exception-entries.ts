@@ -18,18 +18,27 @@ const PT_REGS: readonly X86Register[] = [15, 14, 13, 12, 5, 3, 11, 10, 9, 8, 0, 
 export interface CompiledFunction {
   readonly version: KernelVersion;
   readonly insns: Uint8Array;
-  /** Offset of each slot of `insns`, and of the end. */
-  readonly offsets: Uint32Array;
+  /** Bytes of code before the first slot of `insns`, then of each slot. */
+  readonly lengths: Uint8Array;
   /** For each slot of `insns` the slot the caller gave; null = the same. */
   readonly origin: Int32Array | null;
+}
+
+/** Offset of each slot, and of the end. */
+export function offsetsOf(lengths: Uint8Array): Uint32Array {
+  const offsets = new Uint32Array(lengths.length);
+  let at = 0;
+  for (let slot = 0; slot < lengths.length; slot++) offsets[slot] = at += lengths[slot];
+  return offsets;
 }
 
 /** Takes an exception table apart; entries are in the order of the code. */
 export function decodeEntries(
   extable: Uint8Array,
   extableOffset: ByteOffset,
-  { version, insns, offsets, origin }: CompiledFunction,
+  { version, insns, lengths, origin }: CompiledFunction,
 ): ExtableEntry[] {
+  const offsets = offsetsOf(lengths);
   const view = new DataView(extable.buffer, extable.byteOffset, extable.byteLength);
   const entries: ExtableEntry[] = [];
   let slot = 0;

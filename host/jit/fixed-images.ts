@@ -1,6 +1,6 @@
 import { JitError } from '../errors.js';
 import type { GuestAddress } from '../quantities.js';
-import { filling, type ImageMemory, READ_EXECUTE, regionBytes } from './image-memory.js';
+import { filling, type ImageMemory, placementAt, READ_EXECUTE } from './image-memory.js';
 import { CHUNK_SIZE, PAGE_SIZE } from './image-place.js';
 import type { ImagePlacement, ImageSource } from './image-source.js';
 import type { JitImage } from './jit-image.js';
@@ -30,10 +30,11 @@ export class FixedImages implements ImageSource {
     // The region as a pack would have it: chunks from the header on.
     const start = BigInt.asUintN(64, (address - BigInt(HEADER)) & ~BigInt(CHUNK_SIZE - 1));
     const used = Number(address - start) + length;
-    const region = { address: start, size: Math.ceil(used / CHUNK_SIZE) * CHUNK_SIZE };
-    this.#mapPages(address, region);
+    const size = Math.ceil(used / CHUNK_SIZE) * CHUNK_SIZE;
+    const placement = placementAt(start, size, Number(address - start), size);
+    this.#mapPages(address, placement.region);
     this.#placed.add(start);
-    return { address, region };
+    return placement;
   }
 
   #mapPages(address: GuestAddress, region: ImagePlacement['region']): void {
@@ -70,7 +71,7 @@ export class FixedImages implements ImageSource {
   }
 
   finalize(image: JitImage): void {
-    if (this.#placed.has(image.region.address)) this.#memory.write(image.region.address, regionBytes(image));
+    if (this.#placed.has(image.region.address)) this.#memory.write(image.region.address, image.rw);
     else this.#others.finalize(image);
   }
 

@@ -1,7 +1,6 @@
 import type { GuestAddress } from '../quantities.js';
 import { FILL_BYTE } from './image-place.js';
 import type { ImagePlacement } from './image-source.js';
-import type { JitImage } from './jit-image.js';
 
 /** What images need of guest memory; GuestMemory has it. Rights: R 1, X 4. */
 export interface ImageMemory {
@@ -16,20 +15,18 @@ export interface ImageMemory {
 
 export const READ_EXECUTE = 1 | 4;
 
-/** The bytes of an allocation as they are copied to their place: header, hole, code, table, hole. */
-export function regionBytes({ address, region, code, extableOffset, extable }: JitImage): Uint8Array {
-  const bytes = filling(region.size);
-  new DataView(bytes.buffer).setUint32(0, region.size, true);
-  const start = Number(address - region.address);
-  bytes.set(code, start);
-  bytes.set(extable, start + extableOffset);
-  return bytes;
-}
-
 export function filling(size: number): Uint8Array {
   return new Uint8Array(size).fill(FILL_BYTE);
 }
 
-export function placementAt(region: GuestAddress, size: number, imageOffset: number): ImagePlacement {
-  return { address: region + BigInt(imageOffset), region: { address: region, size } };
+/** An image at `imageOffset` in a region that begins with `header`, u32. */
+export function placementAt(
+  region: GuestAddress,
+  size: number,
+  imageOffset: number,
+  header: number,
+): ImagePlacement {
+  const rw = filling(size);
+  new DataView(rw.buffer).setUint32(0, header, true);
+  return { address: region + BigInt(imageOffset), region: { address: region, size }, rw };
 }

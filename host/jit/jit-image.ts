@@ -40,6 +40,8 @@ export interface JitImage {
   readonly entry: GuestAddress;
   /** Address and size of the allocation: header, hole, code, table, hole. */
   readonly region: { readonly address: GuestAddress; readonly size: number };
+  /** The region as it is copied there. */
+  readonly rw: Uint8Array;
   readonly code: Uint8Array;
   /** Offset of the table from `address`: round_up(code length, 4). */
   readonly extableOffset: ByteOffset;

@@ -1,7 +1,7 @@
 import { MemoryError } from '../errors.js';
 import type { GuestAddress } from '../quantities.js';
 import { ImageCharge } from './image-charge.js';
-import { filling, type ImageMemory, placementAt, READ_EXECUTE, regionBytes } from './image-memory.js';
+import { filling, type ImageMemory, placementAt, READ_EXECUTE } from './image-memory.js';
 import { CHUNK_SIZE, PACK_SIZE, packPlace, PAGE_SIZE } from './image-place.js';
 import type { ImagePlacement, ImageSource } from './image-source.js';
 import type { JitImage } from './jit-image.js';
@@ -43,7 +43,7 @@ export class PackImages implements ImageSource {
     const { size, imageOffset } = packPlace(length, this.#align, this.#random);
     if (!this.charge.charge(size)) return null;
     try {
-      return placementAt(this.#take(size), size, imageOffset);
+      return placementAt(this.#take(size), size, imageOffset, size);
     } catch (error) {
       this.charge.uncharge(size);
       throw error;
@@ -85,8 +85,8 @@ export class PackImages implements ImageSource {
     this.#memory.free(base);
   }
 
-  finalize(image: JitImage): void {
-    this.#memory.write(image.region.address, regionBytes(image));
+  finalize({ region, rw }: JitImage): void {
+    this.#memory.write(region.address, rw);
   }
 
   free(image: JitImage): void {

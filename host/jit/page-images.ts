@@ -1,5 +1,5 @@
 import { ImageCharge, MODULE_AREA_SIZE } from './image-charge.js';
-import { filling, type ImageMemory, placementAt, READ_EXECUTE, regionBytes } from './image-memory.js';
+import { filling, type ImageMemory, placementAt, READ_EXECUTE } from './image-memory.js';
 import { pagePlace, PAGE_SIZE } from './image-place.js';
 import type { ImagePlacement, ImageSource } from './image-source.js';
 import type { JitImage } from './jit-image.js';
@@ -29,7 +29,8 @@ export class PageImages implements ImageSource {
     try {
       const address = this.#memory.alloc('modules', size, PAGE_SIZE);
       this.#memory.write(address, filling(size));
-      return placementAt(address, size, imageOffset);
+      // The header of 5.5 counts pages, the later one bytes.
+      return placementAt(address, size, imageOffset, this.#header === 4 ? size / PAGE_SIZE : size);
     } catch (error) {
       this.charge.uncharge(size);
       throw error;
@@ -41,12 +42,8 @@ export class PageImages implements ImageSource {
     this.#memory.free(region.address);
   }
 
-  /** The header of 5.5 counts pages, the later one bytes. */
-  finalize(image: JitImage): void {
-    const { address, size } = image.region;
-    const bytes = regionBytes(image);
-    if (this.#header === 4) new DataView(bytes.buffer).setUint32(0, size / PAGE_SIZE, true);
-    this.#memory.write(address, bytes);
+  finalize({ region: { address, size }, rw }: JitImage): void {
+    this.#memory.write(address, rw);
     this.#memory.protect(address, size, READ_EXECUTE);
   }
 

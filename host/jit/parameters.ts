@@ -52,11 +52,11 @@ function flagBits(knobs: JitKnobs, input: JitInput): number {
   );
 }
 
-/** The core's parameters for one function; `insns` are input.insns with placeholders for function addresses. */
-export function jitParameters(knobs: JitKnobs, input: JitInput, insns: Uint8Array): JitParameters {
+/** The core's parameters for one function. */
+export function jitParameters(knobs: JitKnobs, input: JitInput): JitParameters {
   const hash = input.isSubprogram ? knobs.cfiHash?.subprogram : knobs.cfiHash?.program;
   return {
-    insns,
+    insns: input.insns,
     stackDepth: input.stackDepth,
     numExentries: input.numExentries,
     flags: flagBits(knobs, input),

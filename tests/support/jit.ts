@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Core } from '../../host/core/core.js';
 import { countExentries } from '../../host/jit/exentries.js';
-import type { ImageSource } from '../../host/jit/image-source.js';
+import type { ImagePlacement, ImageSource } from '../../host/jit/image-source.js';
 import type { JitImage, JitInput } from '../../host/jit/jit-image.js';
 import type { GoldenJitInput } from './goldens.js';
 
@@ -20,10 +20,10 @@ export class FakeImages implements ImageSource {
 
   constructor(readonly addresses: readonly bigint[]) {}
 
-  allocate(length: number, index: number): { address: bigint; region: { address: bigint; size: number } } {
+  allocate(length: number, index: number): ImagePlacement {
     this.lengths.push(length);
     const address = this.addresses[index];
-    return { address, region: { address, size: length } };
+    return { address, region: { address, size: length }, rw: new Uint8Array(length) };
   }
 
   release({ address }: { address: bigint }): void {

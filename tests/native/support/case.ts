@@ -1,7 +1,7 @@
 import type { Core } from '../../../host/core/core.js';
 import { compile } from '../../../host/jit/compile.js';
 import { countExentries } from '../../../host/jit/exentries.js';
-import type { ImageSource } from '../../../host/jit/image-source.js';
+import type { ImagePlacement, ImageSource } from '../../../host/jit/image-source.js';
 import type { JitImage, JitInput } from '../../../host/jit/jit-image.js';
 import type { Random } from '../../support/random.js';
 import { FLAG_FORMS, type Form, type FormContext, FORMS } from './forms.js';
@@ -44,20 +44,17 @@ class CodeSpace implements ImageSource {
   readonly bytes = new Uint8Array(CODE_SIZE);
   used = 0;
 
-  allocate(length: number): { address: bigint; region: { address: bigint; size: number } } {
+  allocate(length: number): ImagePlacement {
     const offset = (this.used + 31) & ~15;
     this.used = offset + length;
     const address = CODE + BigInt(offset);
-    return { address, region: { address, size: length } };
+    const rw = this.bytes.subarray(offset, offset + length);
+    return { address, region: { address, size: length }, rw };
   }
 
   release(): void {}
 
-  finalize({ address, code, extable, extableOffset }: JitImage): void {
-    const offset = Number(address - CODE);
-    this.bytes.set(code, offset);
-    this.bytes.set(extable, offset + extableOffset);
-  }
+  finalize(): void {}
 
   free(): void {}
 }
@@ -183,8 +180,6 @@ export class CaseSource {
   }
 
   #compile(inputs: readonly JitInput[]): JitImage[] {
-    const images = compile(this.core, this.kernel.knobs, inputs, this.space);
-    for (const image of images) this.space.finalize(image);
-    return images;
+    return compile(this.core, this.kernel.knobs, inputs, this.space);
   }
 }

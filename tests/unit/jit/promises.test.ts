@@ -84,7 +84,7 @@ for (const kernel of KERNELS) {
 
     it('room for the table is asked for once the code has its length; only the last pass looks at it', () => {
       const input = jitInput(fromHex(PROGRAM), { numExentries: 0 });
-      const job = new CoreJit(core, jitParameters(profile(kernel).jit, input, input.insns));
+      const job = new CoreJit(core, jitParameters(profile(kernel).jit, input));
       try {
         assert.equal(job.size(), null);
         const images = new FakeImages([IMAGE]);
