@@ -34,7 +34,17 @@ import {
   JIT_V5_5,
 } from '../layout/jit';
 import { applyFixes, writeExtable, writeLengths } from './image';
-import { badRegister, codeBound, faultBound, fixBound, FRAME_BOUND, placeFunctions, scan, siteBound, uses } from './scan';
+import {
+  badRegister,
+  codeBound,
+  faultBound,
+  fixBound,
+  FRAME_BOUND,
+  placeFunctions,
+  scan,
+  siteBound,
+  uses,
+} from './scan';
 import { beginSizing, resolveSites, savedBefore, sizingPass, writeSites } from './sizing';
 import {
   beginState,

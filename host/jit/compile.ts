@@ -84,12 +84,7 @@ function placed(placement: ImagePlacement | undefined): ImagePlacement {
   return placement;
 }
 
-function openUnit(
-  core: Core,
-  knobs: JitKnobs,
-  given: JitInput,
-  blinding: RandomSource | null,
-): Unit {
+function openUnit(core: Core, knobs: JitKnobs, given: JitInput, blinding: RandomSource | null): Unit {
   if (given.insns.length % INSN_SIZE !== 0)
     throw new JitError(
       'JIT_BAD_PROGRAM',
