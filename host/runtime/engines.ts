@@ -9,7 +9,8 @@ import { InterpEngine } from './interpreter.js';
 import type { LinkedProgram } from './linked-program.js';
 import type { ProgramTable } from './program-table.js';
 import type { Engine } from './run-result.js';
-import { WasmEngine, type WasmProgram } from './wasm-engine.js';
+import { WasmEngine } from './wasm-engine.js';
+import type { WasmProgram } from './wasm-programs.js';
 
 /** What a program is run with, whatever the engine. */
 export interface ExecuteOptions {

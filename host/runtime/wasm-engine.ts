@@ -3,34 +3,15 @@ import type { Core } from '../core/core.js';
 import { LimitError, UsageError } from '../errors.js';
 import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
-import type { GuestAddress, InsnIndex } from '../quantities.js';
+import type { GuestAddress } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
-import { enterHostCalls, HOST_ENTRIES } from '../wasm/host-calls.js';
-import { type TranslationOptions, type WasmSource, argumentsOf, translateProgram } from '../wasm/module.js';
+import { enterHostCalls } from '../wasm/host-calls.js';
+import { type WasmSource, argumentsOf } from '../wasm/module.js';
 import { ProgramThrow, ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
-import { callTargets } from './interpreter.js';
-import { checkRaw } from './raw-check.js';
 import { OopsSignal, WasmFaults, faultAt, siteOf } from './wasm-faults.js';
+import { type WasmFunction, type WasmLoadOptions, type WasmProgram, WasmPrograms } from './wasm-programs.js';
 import { SliceEnd, Slices } from './wasm-slices.js';
 import { WasmState, type Trap } from './wasm-state.js';
-
-/** A program as a module, ready to run. */
-export interface WasmProgram {
-  /** Names the program in RawFault.program and RawOops.program. */
-  readonly handle: number;
-  readonly source: WasmSource;
-  readonly raw: boolean;
-  readonly verified: boolean;
-  /** Values of pointers to its functions. */
-  readonly addresses: readonly GuestAddress[];
-  readonly functions: readonly WasmFunction[];
-  /** Number of function 0 in the table that tail calls go through. */
-  readonly slot: number;
-  /** What it was made with. */
-  readonly options: WasmLoadOptions;
-}
-
-type WasmFunction = (frame: number, ...registers: bigint[]) => bigint | bigint[];
 
 export interface WasmRunOptions {
   readonly gate: GateHandler;
@@ -45,10 +26,6 @@ export interface WasmRunOptions {
   /** LIMIT_STEPS is thrown past it. */
   readonly maxSteps?: bigint;
 }
-
-export type WasmLoadOptions = Partial<
-  Pick<TranslationOptions, 'raw' | 'verified' | 'partSlots' | 'mainArguments'>
->;
 
 export interface WasmOptions {
   /** What the per-CPU address cast adds: this_cpu_off of the CPU that runs. */
@@ -70,9 +47,6 @@ const CONTEXT_REACH = 1024;
  */
 const OVERDRAFT = 1n << 21n;
 const DEFAULT_STEPS = 10_000_000_000n;
-/** Pointers to functions of raw programs, which cannot take any. */
-const UNPLACED = 0xffffffffa8000000n;
-
 interface Running {
   readonly options: WasmRunOptions;
   /** Programs run with every access checked. */
@@ -89,18 +63,7 @@ export class WasmEngine {
   readonly #slice: bigint | undefined;
   readonly #state: WasmState;
   readonly #faults: WasmFaults;
-  readonly #table = new WebAssembly.Table({ element: 'anyfunc', initial: HOST_ENTRIES });
-  /** Addresses of the gates that programs call, by the numbers they have in the programs. */
-  readonly #gates: GuestAddress[] = [];
-  readonly #gateNumbers = new Map<GuestAddress, number>();
-  readonly #free: number[] = [];
-  readonly #byAddress = new Map<GuestAddress, { program: WasmProgram; index: number }>();
-  readonly #byHandle = new Map<number, WasmProgram>();
-  readonly #checkedPrograms = new Map<WasmProgram, WasmProgram>();
-  /** By the slot where function 0 goes on in them. */
-  readonly #resumed = new Map<WasmProgram, Map<InsnIndex, WasmFunction>>();
-  /** Down from the top, away from those of loaded programs. */
-  #rawHandles = 0x80000000;
+  readonly #programs: WasmPrograms;
   #running: Running | null = null;
 
   constructor(core: Core, memory: GuestMemory, jit: JitKnobs, options: WasmOptions = {}) {
@@ -111,122 +74,36 @@ export class WasmEngine {
       perCpuOffset: options.perCpuOffset ?? 0n,
       stackSize: options.stackSize ?? DEFAULT_STACK,
     });
-    this.#faults = new WasmFaults(this.#state, memory, jit, (handle) => this.#byHandle.get(handle));
-    enterHostCalls(this.#table, {
-      gate: (handle, number) => this.#gate(handle, this.#gates[number]),
+    this.#programs = new WasmPrograms(this.#state);
+    this.#faults = new WasmFaults(this.#state, memory, jit, (handle) => this.#programs.get(handle));
+    enterHostCalls(this.#programs.table, {
+      gate: (handle, number) => this.#gate(handle, this.#programs.gate(number)),
       tail: (handle, array, index, slot) => this.#tail(handle, array, index, slot),
     });
   }
 
-  /**
-   * Translates a program; `handle` is what fault records name it by, `addresses` the values of pointers to its
-   * functions. Errors: USAGE_INSN for an instruction no JIT takes.
-   */
+  /** As WasmPrograms.load. */
   load(
     source: WasmSource,
     handle: number,
     addresses: readonly GuestAddress[],
     options: WasmLoadOptions = {},
   ): WasmProgram {
-    const program = this.#instantiate(source, handle, addresses, options);
-    this.#byHandle.set(handle, program);
-    for (const [index, address] of addresses.entries()) this.#byAddress.set(address, { program, index });
-    return program;
+    return this.#programs.load(source, handle, addresses, options);
   }
 
-  #instantiate(
-    source: WasmSource,
-    handle: number,
-    addresses: readonly GuestAddress[],
-    options: WasmLoadOptions,
-  ): WasmProgram {
-    const functions = this.#functions(source, handle, addresses, options);
-    const slot = this.#free.pop() ?? this.#table.grow(1);
-    this.#table.set(slot, functions[0] as () => unknown);
-    const { raw = false, verified = false } = options;
-    return { handle, source, raw, verified, addresses, functions, slot, options };
-  }
-
-  #functions(
-    source: WasmSource,
-    handle: number,
-    addresses: readonly GuestAddress[],
-    { raw = false, verified = false, partSlots, mainArguments }: WasmLoadOptions,
-    resume?: InsnIndex,
-  ): WasmFunction[] {
-    const bytes = translateProgram(this.#state.environment, source, {
-      handle,
-      addresses,
-      raw,
-      verified,
-      partSlots,
-      mainArguments,
-      resume,
-      gate: (address) => this.#numberOf(address),
-    });
-    const module = new WebAssembly.Module(bytes as BufferSource);
-    const { exports } = new WebAssembly.Instance(module, {
-      env: { memory: this.#state.memory, table: this.#table },
-    });
-    return source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
-  }
-
-  /** Function 0, which goes on at `slot` from the registers in the state record. */
-  #resumeAt(program: WasmProgram, slot: InsnIndex): WasmFunction {
-    let known = this.#resumed.get(program);
-    if (!known) this.#resumed.set(program, (known = new Map()));
-    let made = known.get(slot);
-    if (!made) {
-      const { source, handle, addresses, options } = program;
-      made = this.#functions(source, handle, addresses, options, slot)[0];
-      known.set(slot, made);
-    }
-    return made;
-  }
-
-  #numberOf(gate: GuestAddress): number {
-    const known = this.#gateNumbers.get(gate);
-    if (known !== undefined) return known;
-    this.#gateNumbers.set(gate, this.#gates.length);
-    return this.#gates.push(gate) - 1;
-  }
-
-  /** The same program with every access checked, for a context that is not what a verifier takes it for. */
-  #checked(program: WasmProgram): WasmProgram {
-    const known = this.#checkedPrograms.get(program);
-    if (known) return known;
-    const made = this.#instantiate(program.source, program.handle, program.addresses, {});
-    this.#checkedPrograms.set(program, made);
-    return made;
-  }
-
-  /**
-   * Translates instructions that no verifier saw: helpers by number (the gate handler gets the number as address),
-   * calls relative to the instruction. Whatever they do stays inside guest memory. Errors: USAGE_INSN.
-   */
+  /** As WasmPrograms.loadRaw. */
   loadRaw(insns: Uint8Array): WasmProgram {
-    checkRaw(insns);
-    const functions = callTargets(insns).map((start) => ({ start, stackDepth: 512 }));
-    const handle = --this.#rawHandles;
-    const addresses = functions.map((_, index) => UNPLACED + 16n * BigInt(index));
-    return this.load({ insns, functions, arena: null }, handle, addresses, { raw: true });
+    return this.#programs.loadRaw(insns);
+  }
+
+  unload(program: WasmProgram): void {
+    this.#programs.unload(program);
   }
 
   /** What generated code is told about this machine. */
   get environment(): WasmEnvironment {
     return this.#state.environment;
-  }
-
-  unload(program: WasmProgram): void {
-    for (const address of program.addresses) this.#byAddress.delete(address);
-    this.#byHandle.delete(program.handle);
-    const checked = this.#checkedPrograms.get(program);
-    this.#checkedPrograms.delete(program);
-    for (const each of checked ? [program, checked] : [program]) {
-      this.#table.set(each.slot, null);
-      this.#free.push(each.slot);
-      this.#resumed.delete(each);
-    }
   }
 
   /** Runs a program with R1 to R5 = `args`. Errors: LIMIT_STEPS, LIMIT_STACK; what a gate handler throws. */
@@ -241,7 +118,7 @@ export class WasmEngine {
     const logged = this.#faults.count;
     const budget = options.maxSteps ?? DEFAULT_STEPS;
     // Function 0 is optimised by the time it is entered a second time.
-    const first = this.#slice ?? (this.#resumed.has(program) ? budget + OVERDRAFT : undefined);
+    const first = this.#slice ?? (this.#programs.wasResumed(program) ? budget + OVERDRAFT : undefined);
     const slices = new Slices(state, budget + OVERDRAFT, first, this.#slice);
     const isChecked = program.verified && !this.#isContext(args[0] ?? 0n);
     const running: Running = { options, isChecked, caller: program.handle, slices };
@@ -250,7 +127,7 @@ export class WasmEngine {
     let oops: RawOops | null = null;
     let steps = 0n;
     try {
-      r0 = this.#enterCatching(isChecked ? this.#checked(program) : program, args, running);
+      r0 = this.#enterCatching(isChecked ? this.#programs.checked(program) : program, args, running);
       if (state.allFuel < OVERDRAFT) throw stepsOver(options.maxSteps, 0);
     } catch (thrown) {
       if (thrown instanceof ProgramUnwind) r0 = BigInt.asUintN(64, thrown.r0);
@@ -267,7 +144,7 @@ export class WasmEngine {
 
   /** Calls a function by pointer, inside a gate handler: a callback. Returns its R0. Errors: USAGE_POINTER. */
   call(pointer: GuestAddress, args: readonly bigint[]): bigint {
-    const target = this.#byAddress.get(BigInt.asUintN(64, pointer));
+    const target = this.#programs.at(pointer);
     if (target === undefined || this.#running === null)
       throw new UsageError('USAGE_POINTER', `wasm: no function at 0x${pointer.toString(16)} to call back`, {
         address: pointer,
@@ -296,9 +173,9 @@ export class WasmEngine {
   }
 
   #goOn({ program: handle, slot, tailCalls }: SliceEnd, { isChecked }: Running): bigint {
-    const named = this.#byHandle.get(handle) as WasmProgram;
-    const program = isChecked ? this.#checked(named) : named;
-    const run = this.#resumeAt(program, slot);
+    const named = this.#programs.get(handle) as WasmProgram;
+    const program = isChecked ? this.#programs.checked(named) : named;
+    const run = this.#programs.resumeAt(program, slot);
     return this.#call(run, this.#registers(program, []), tailCalls, true);
   }
 
@@ -371,7 +248,7 @@ export class WasmEngine {
   }
 
   #faultOops({ slot, program: handle, address }: Trap): RawOops {
-    const program = this.#byHandle.get(handle) as WasmProgram;
+    const program = this.#programs.get(handle) as WasmProgram;
     const site = siteOf(program, slot);
     const fault = faultAt(this.#memory, address, site);
     if (!fault) throw new Error(`wasm: instruction ${slot} faulted at mapped 0x${address.toString(16)}`);
@@ -411,7 +288,7 @@ export class WasmEngine {
     if (late) state.tailCalls++;
     const program = this.#running?.options.tailCall?.(target);
     if (!program) return -1;
-    return (this.#running?.isChecked ? this.#checked(program) : program).slot;
+    return (this.#running?.isChecked ? this.#programs.checked(program) : program).slot;
   }
 }
 

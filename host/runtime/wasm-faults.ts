@@ -7,7 +7,7 @@ import type { GuestAddress, InsnIndex } from '../quantities.js';
 import { FAULTS_HELD, FAULT_SIZE_LOG } from '../wasm/environment.js';
 import { Insn } from '../wasm/insn.js';
 import type { RawFault, RawOops } from './engine.js';
-import type { WasmProgram } from './wasm-engine.js';
+import type { WasmProgram } from './wasm-programs.js';
 import type { WasmState } from './wasm-state.js';
 
 /** Leaves every nested call when a fault is fatal. */

@@ -4,7 +4,8 @@ import type { KernelVersion } from '../../host/profiles/profile.js';
 import type { GuestAddress } from '../../host/quantities.js';
 import type { EngineRun, GateHandler } from '../../host/runtime/engine.js';
 import type { InterpEngine, InterpProgram, InterpSource } from '../../host/runtime/interpreter.js';
-import { WasmEngine, type WasmLoadOptions, type WasmProgram } from '../../host/runtime/wasm-engine.js';
+import { WasmEngine } from '../../host/runtime/wasm-engine.js';
+import type { WasmLoadOptions, WasmProgram } from '../../host/runtime/wasm-programs.js';
 import { interpMachine, knobs } from './interp.js';
 
 /** A program on both engines. */
