@@ -27,9 +27,10 @@ export function kconfigBytes(btf: Btf, typeId: TypeId, text: string): Uint8Array
     return size === 1 ? Uint8Array.of(text.charCodeAt(0)) : 'a number';
   }
   if (!/^-?(0x[0-9a-f]+|\d+)$/i.test(text)) return 'y, n, m, a number or a string in double quotes';
-  if (type.kind !== BtfKind.INT || type.bool) return 'a value other than a number';
+  if (type.kind !== BtfKind.INT) return 'a value other than a number';
   const magnitude = BigInt(text.replace('-', ''));
   const value = text.startsWith('-') ? -magnitude : magnitude;
+  if (type.bool && value !== 0n && value !== 1n) return '0 or 1 for a bool';
   const bits = size * 8;
   const fits = type.signed ? BigInt.asIntN(bits, value) === value : BigInt.asUintN(bits, value) === value;
   return fits ? littleEndian(value, size) : `a number of ${bits} bits`;

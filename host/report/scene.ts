@@ -1,6 +1,7 @@
 import { UsageError } from '../errors.js';
 import type { FieldInput, KernelObject } from '../mm/kernel-object.js';
 import type { ProgramSpec } from '../program/program-spec.js';
+import { sampleKernelContext } from '../runtime/context/kernel-context.js';
 import type { ProgramContext } from '../runtime/context/program-context.js';
 import type { Kernel } from '../runtime/kernel.js';
 import { testRunContext } from '../runtime/test-run.js';
@@ -41,6 +42,10 @@ const SCHED_CLS = 3;
 const SCHED_ACT = 4;
 const XDP = 6;
 const TRACING = [2, 5, 17, 24, 26, 29];
+/** Types that run on an sk_buff or xdp_buff. */
+const PACKETS = [1, 3, 4, 6, 8, 10, 11, 12, 14, 19];
+/** Bytes of a context that has no structure, or is it itself (syscall, cgroup device). */
+const RAW_CONTEXT = 64;
 /** A broadcast IPv4/UDP frame to the discard port. */
 const SAMPLE_FRAME =
   'ffffffffffff020000000001080045000020000000004011f9cb7f0000017f0000011f900009000c0000deadbeef000000000000';
@@ -81,11 +86,9 @@ function sample(kernel: Kernel, spec: ProgramSpec): ProgramContext {
   if (spec.attach && spec.attach.btfId !== 0)
     return testRunContext(kernel, spec, { kind: spec.attach.kind === 'iter' ? 'iter' : 'attach+trigger' });
   if (TRACING.includes(spec.type)) return kernel.context.tracing([]);
-  const kind = spec.type === 31 ? 'ctx' : 'data';
-  return testRunContext(kernel, spec, {
-    kind,
-    data: kind === 'ctx' ? new Uint8Array(64) : bytesOf(SAMPLE_FRAME),
-  });
+  if (PACKETS.includes(spec.type))
+    return testRunContext(kernel, spec, { kind: 'data', data: bytesOf(SAMPLE_FRAME) });
+  return sampleKernelContext(kernel, spec.type) ?? kernel.context.raw(new Uint8Array(RAW_CONTEXT));
 }
 
 const bytesOf = (hex: string): Uint8Array =>

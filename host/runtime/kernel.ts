@@ -12,6 +12,7 @@ import type { BpfMap } from '../maps/bpf-map.js';
 import { mapLayout } from '../maps/map-layout.js';
 import { GuestMemory, type RegionName } from '../mm/guest-memory.js';
 import type { FieldInput, FieldValue, KernelObject, TypedMemory } from '../mm/kernel-object.js';
+import { kernelConfig } from '../profiles/kernel-config.js';
 import type { Profile } from '../profiles/profile.js';
 import { type ObjectOptions, readObjectSpec } from '../program/object-spec.js';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../program/program-spec.js';
@@ -209,7 +210,11 @@ export class Kernel implements TypedMemory {
   loadObject(object: ObjectSpec | Uint8Array, options: ObjectOptions & LoadOptions = {}): LoadedObject {
     const spec =
       object instanceof Uint8Array
-        ? readObjectSpec(object, this.btf, { symbols: (name) => this.text.address(name), ...options })
+        ? readObjectSpec(object, this.btf, {
+            symbols: (name) => this.text.address(name),
+            ...options,
+            kconfig: { ...kernelConfig(this.profile.version), ...options.kconfig },
+          })
         : object;
     return new LoadedObject(this, spec, options);
   }

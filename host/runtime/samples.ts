@@ -31,6 +31,11 @@ const POINTERS: Readonly<Record<string, readonly (readonly [member: string, targ
     ['d_sb', 'super_block'],
   ],
   css_set: [['dfl_cgrp', 'cgroup']],
+  linux_binprm: [
+    ['file', 'file'],
+    ['mm', 'mm_struct'],
+    ['cred', 'cred'],
+  ],
   cgroup: [['kn', 'kernfs_node']],
   socket: [['sk', 'sock']],
   sk_buff: [['dev', 'net_device']],

@@ -9,12 +9,13 @@ const ETH_HEADER = 14;
 const HEADROOM = 256;
 const TAILROOM = 320;
 
-/** A struct xdp_buff for one frame that came in on a device's queue 0. */
+/** A struct xdp_buff for one frame that came in on a device's queue 0 and leaves through it. */
 export class XdpContext implements ProgramContext {
   readonly argumentCount = 0;
   readonly functionAddress = 0n;
   readonly xdp: KernelObject;
   readonly #queue: KernelObject;
+  readonly #sender: KernelObject;
   readonly #buffer: GuestAddress;
 
   constructor(
@@ -33,12 +34,14 @@ export class XdpContext implements ProgramContext {
     const data = this.#buffer + BigInt(HEADROOM);
     space.memory.write(data, frame);
     this.#queue = objects.create('xdp_rxq_info', { dev: device, queue_index: 0 });
+    this.#sender = objects.create('xdp_txq_info', { dev: device });
     this.xdp = objects.create('xdp_buff', {
       data,
       data_end: data + BigInt(frame.length),
       data_meta: data,
       data_hard_start: this.#buffer,
       rxq: this.#queue,
+      txq: this.#sender,
       frame_sz: PAGE_SIZE,
     });
   }
@@ -56,6 +59,7 @@ export class XdpContext implements ProgramContext {
   close(): void {
     this.objects.release(this.xdp);
     this.objects.release(this.#queue);
+    this.objects.release(this.#sender);
     this.space.memory.free(this.#buffer);
   }
 }

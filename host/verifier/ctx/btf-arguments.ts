@@ -138,10 +138,12 @@ class ArgumentAccess {
       return this.refuse(`func '${target.name}' size ${access.size} must be 8`);
     }
     const pointee = btf.type(btf.skipModifiers(type.type));
+    const element = this.iteratedElement(pointee, name);
+    if (element !== null) return element;
     if (type.type === 0 || pointee.kind === BtfKind.VOID || pointee.kind === BtfKind.INT) return scalar;
     const context = this.tracedContext(type.type, pointee);
     if (context !== null) return context;
-    const iterated = this.iteratedObject(pointee);
+    const iterated = this.iteratedObject(pointee, name);
     if (iterated !== null) return iterated;
     if (!isStruct(pointee)) {
       return this.refuse(`func '${target.name}' arg${index} type ${kindName(pointee)} is not a struct`);
@@ -166,12 +168,26 @@ class ArgumentAccess {
   }
 
   /** The objects of an iterator come with types of their own; printed nowhere. */
-  private iteratedObject(pointee: BtfType): ContextField | null {
-    const { spec, target, index } = this;
-    const isIterator = spec.type === ProgType.TRACING && spec.expectedAttachType === AttachType.TRACE_ITER;
-    if (!isIterator || index === 0 || !isStruct(pointee)) return null;
+  private iteratedObject(pointee: BtfType, name: string): ContextField | null {
+    const { target, index } = this;
+    if (!this.isIterator || index === 0 || !isStruct(pointee)) return null;
+    // The map whose elements are walked is there; as what is walked itself it is missing at the end.
+    if (name === 'map' && target.name !== 'bpf_iter_bpf_map') return null;
     const trust = this.hasTrust && TRUSTED_ITERATORS.has(target.name) ? TypeFlag.PTR_TRUSTED : 0;
     return { regType: RegType.BTF_ID | TypeFlag.MAYBE_NULL | trust, btfId: pointee.id, fieldSize: 0 };
+  }
+
+  /** Key and value of an element of a map: as long as the map says, NULL at the end. */
+  private iteratedElement(pointee: BtfType, name: string): ContextField | null {
+    if (!this.isIterator || pointee.kind !== BtfKind.VOID) return null;
+    if (name !== 'key' && name !== 'value') return null;
+    const rights = name === 'key' ? TypeFlag.MEM_RDONLY : 0;
+    return { regType: RegType.BUF | TypeFlag.MAYBE_NULL | rights, fieldSize: 0 };
+  }
+
+  private get isIterator(): boolean {
+    const { type, expectedAttachType } = this.spec;
+    return type === ProgType.TRACING && expectedAttachType === AttachType.TRACE_ITER;
   }
 
   /** The sockets of congestion control are TCP's. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Btf } from '../../../host/btf/btf.js';
 import { UsageError } from '../../../host/errors.js';
+import { kernelConfig } from '../../../host/profiles/kernel-config.js';
 import { PROFILE_NAMES, profile } from '../../../host/profiles/profiles.js';
 import { refineProfile } from '../../../host/profiles/refine.js';
 import { KernelSymbols } from '../../../host/profiles/symbol-table.js';
@@ -38,6 +39,20 @@ describe('profiles', () => {
         assert.equal(jit[knob as keyof typeof jit], value, knob);
     });
   }
+
+  for (const [version, code, hasCookie] of [
+    ['6.12', (6 << 16) + (12 << 8) + 117, '1'],
+    ['6.1', (6 << 16) + (1 << 8) + 192, '1'],
+    ['5.5', (5 << 16) + (5 << 8), '0'],
+  ] as const)
+    it(`${version} says its version and what it can do`, () => {
+      const config = kernelConfig(version);
+      assert.deepEqual(
+        [config.LINUX_KERNEL_VERSION, config.LINUX_HAS_BPF_COOKIE, config.LINUX_HAS_SYSCALL_WRAPPER],
+        [`${code}`, hasCookie, '1'],
+      );
+      assert.equal(config.CONFIG_BPF_SYSCALL, 'y');
+    });
 
   it('hardening is a variant', () => {
     assert.equal(profile('linux-6.12', 'harden2').harden, 2);

@@ -172,4 +172,37 @@ const packets = WRITES.flatMap((row) => [
   packetCase(row, 'r5 = *(u32 *)(r2 +1)', ['EACCES', 'R2 offset is outside of the packet']),
 ]);
 
-verifierCases('context types', [...POINTERS.map(pointerCase), ...signExtending, ...unprivileged, ...packets]);
+/** What iterators hand on: key and value as buffers, the map walked through as it is, objects that may be missing. */
+const ITERATED: readonly (readonly [target: string, offset: number, use: string, want: string, want61?: string])[] = [
+  ['bpf_map_elem', 16, 'r4 = *(u8 *)(r3 +0)', `R3 invalid mem access 'rdonly_buf_or_null'`],
+  ['bpf_map_elem', 24, 'r4 = *(u8 *)(r3 +0)', `R3 invalid mem access 'buf_or_null'`],
+  ['bpf_map_elem', 16, 'if r3 == 0x0 goto out\nr4 = *(u32 *)(r3 +4)', ''],
+  ['bpf_map_elem', 16, 'if r3 == 0x0 goto out\n*(u32 *)(r3 +0) = r2', 'R3 cannot write into rdonly_buf'],
+  ['bpf_map_elem', 24, 'if r3 == 0x0 goto out\n*(u32 *)(r3 +8) = r2', ''],
+  ['bpf_map_elem', 24, 'if r3 == 0x0 goto out\nr4 = *(u8 *)(r3 -1)', 'R3 invalid rdwr buffer access: off=-1, size=1'],
+  ['bpf_map_elem', 8, 'r4 = *(u64 *)(r3 +0)', ''],
+  ['bpf_sk_storage_map', 24, 'if r3 == 0x0 goto out\n*(u64 *)(r3 +0) = r2', ''],
+  ['bpf_sk_storage_map', 16, 'r4 = *(u16 *)(r3 +0)', `R3 invalid mem access 'ptr_or_null_'`],
+  ['bpf_map', 8, 'r4 = *(u64 *)(r3 +0)', `R3 invalid mem access 'trusted_ptr_or_null_'`, `R3 invalid mem access 'ptr_or_null_'`],
+]; // prettier-ignore
+const iterated = ITERATED.map(([target, offset, use, want, want61]): VerifierCase => {
+  const verdict = (message: string): Verdict => (message === '' ? 'ok' : ['EACCES', message]);
+  return {
+    rule: 'context: what a field is',
+    name: `iter/${target} ${offset}: ${use}`,
+    type: 'TRACING',
+    attachType: 28,
+    attach: { kind: 'iter', target },
+    text: `r2 = 1\nr3 = *(u64 *)(r1 +${offset})\n${use}\nout: r0 = 0\nexit`,
+    want: verdict(want),
+    want61: verdict(want61 ?? want),
+  };
+});
+
+verifierCases('context types', [
+  ...iterated,
+  ...POINTERS.map(pointerCase),
+  ...signExtending,
+  ...unprivileged,
+  ...packets,
+]);
