@@ -63,14 +63,15 @@ function predict(env: Env, dst: HostAddress, src: HostAddress, op: number, wide:
   const b = regs.type(src);
   if (wide && isAnyPacket(a) && isAnyPacket(b)) return predictPacket(env, dst, src, op);
   if (a !== RegType.SCALAR || b !== RegType.SCALAR) {
+    if (!wide) return -1;
     let pointer = dst;
     let scalar = src;
     let way = op;
-    if (!isScalarConst(env, src, wide)) {
+    if (!isScalarConst(env, src, true)) {
       pointer = src;
       scalar = dst;
       way = flipJump(op);
-      if (!isScalarConst(env, scalar, wide)) return -1;
+      if (!isScalarConst(env, scalar, true)) return -1;
     }
     if (!isNotNull(env, pointer) || regs.value(scalar) !== 0n) return -1;
     if (way === isa.BPF_JEQ) return 0;
@@ -163,24 +164,18 @@ function legacyRefines(
   return way === isa.BPF_JEQ;
 }
 
-/** Comparing a possibly NULL pointer with one that is not: equal means not NULL. */
+/** Comparing a possibly NULL pointer with one of its kind that is not: equal means not NULL. */
 function settleEqualPointers(env: Env, at: InsnIndex, op: number, here: State, taken: State): void {
   const { code, regs } = env;
   const dst = code.dst[at];
   const src = code.src[at];
   const a = regs.type(env.reg(dst));
   const b = regs.type(env.reg(src));
-  if (a === RegType.SCALAR || b === RegType.SCALAR || mayBeNull(a) === mayBeNull(b)) return;
-  if (baseType(a) === RegType.BTF_ID || baseType(b) === RegType.BTF_ID) return;
+  if (baseType(a) !== baseType(b) || mayBeNull(a) === mayBeNull(b)) return;
+  if (baseType(a) === RegType.BTF_ID) return;
   if (op !== isa.BPF_JEQ && op !== isa.BPF_JNE) return;
   const equal = op === isa.BPF_JEQ ? taken : here;
-  const reg = regAddress(equal.frame, mayBeNull(a) ? dst : src);
-  const id = regs.id(reg);
-  forEachPlaceOf(env, equal, (place) => {
-    if (place === reg || (id !== 0 && mayBeNull(regs.type(place)) && regs.id(place) === id)) {
-      if (place === reg) markNotNull(env, place);
-    }
-  });
+  markNotNull(env, regAddress(equal.frame, mayBeNull(a) ? dst : src));
 }
 
 /** A conditional jump; the instruction that the current path goes on with. */
