@@ -158,7 +158,7 @@ export class Env {
     this.unknownScalar = this.mem.alloc(REG_SIZE);
     this.mem.zero(this.unknownScalar, REG_SIZE);
     this.regs.setUnknown(this.unknownScalar);
-    this.mem.domain.coversSetUp(this.privileged ? 1 : 0, this.unknownScalar);
+    this.mem.domain.coversSetUp(this.capBpf ? 1 : 0, this.privileged ? 1 : 0, this.unknownScalar);
     this.mem.zero(this.scratch, REG_SIZE);
     this.mem.zero(this.scratch2, REG_SIZE);
     this.mem.zero(this.scratch3, REG_SIZE);

@@ -1,7 +1,6 @@
 import { BPF_EXIT, BPF_JMP } from '../../assembly/isa.js';
 import { FRAME_IN_ASYNC_CALLBACK } from '../../assembly/layout/verifier.js';
-import { BtfKind } from '../btf/types.js';
-import { kernelTarget } from './ctx/attach-target.js';
+import { LSM_PREFIX, kernelTarget } from './ctx/attach-target.js';
 import type { Env } from './env.js';
 import { readReg } from './liveness.js';
 import { typeName } from './log-text.js';
@@ -30,7 +29,9 @@ const BOOLEAN_TYPES = new Set([9, 13, 15, 23, 25, 30, 32]);
 const ONLY_ONE = new Set([19, 20, 29, 30, 31, 32, 51, 52, 53]);
 const BIND = new Set([8, 9]);
 const VOID_HOOK_NOTE = "\nNote, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!";
-const BOOLEAN_HOOKS = new Set(['xfrm_state_pol_flow_match', 'audit_rule_known', 'inode_xattr_skipcap']);
+const BOOLEAN_HOOKS = new Set(
+  ['xfrm_state_pol_flow_match', 'audit_rule_known', 'inode_xattr_skipcap'].map((hook) => LSM_PREFIX + hook),
+);
 
 /** Prints and refuses references, locks and sections that are still open. */
 export function checkResources(env: Env): void {
@@ -69,28 +70,15 @@ function isCallback(env: Env): boolean {
   return (env.frames.flags(env.frame) & 1) !== 0;
 }
 
-/** Kernel hook's name without the bpf_lsm_ prefix, and what it returns. */
-function hookReturnsVoid(env: Env): boolean {
-  const { attach } = env.program.spec;
-  if (attach === null) return false;
-  const { btf } = env.kernel;
-  const id = attach.btfId !== 0 ? attach.btfId : btf.find(`bpf_lsm_${attach.target}`, BtfKind.FUNC);
-  if (id === 0) return false;
-  const func = btf.type(id);
-  if (func.kind !== BtfKind.FUNC) return false;
-  const proto = btf.type(func.type);
-  return proto.kind === BtfKind.FUNC_PROTO && proto.type === 0;
+/** Whether the hook or member that the program stands for gives no result. */
+function returnsVoid(env: Env): boolean {
+  return kernelTarget(env.program.spec, env.kernel)?.proto?.type === 0;
 }
 
 /** A program on a cgroup's list for a hook without a result has none to change. */
 export function isVoidCgroupHook(env: Env): boolean {
   const { type, expectedAttachType } = env.program.spec;
-  return type === LSM && expectedAttachType === ATTACH_LSM_CGROUP && hookReturnsVoid(env);
-}
-
-/** The member that a struct_ops program implements gives no result. */
-function memberReturnsVoid(env: Env): boolean {
-  return kernelTarget(env.program.spec, env.kernel)?.proto?.type === 0;
+  return type === LSM && expectedAttachType === ATTACH_LSM_CGROUP && returnsVoid(env);
 }
 
 interface Range {
@@ -106,13 +94,12 @@ function cgroupAddressRange(attach: number): Range {
 }
 
 function lsmRange(env: Env, attach: number): Range | null {
-  const { spec } = env.program;
   if (attach === ATTACH_LSM_CGROUP) {
-    return hookReturnsVoid(env) ? { min: 1, max: 1 } : { min: 0, max: 1 };
+    return returnsVoid(env) ? { min: 1, max: 1 } : { min: 0, max: 1 };
   }
   if (env.legacy) return null;
-  const hook = (spec.attach?.target ?? '').replace(/^bpf_lsm_/, '');
-  return BOOLEAN_HOOKS.has(hook) ? { min: 0, max: 1 } : { min: -4095, max: 0, low: true };
+  const hook = kernelTarget(env.program.spec, env.kernel)?.name ?? '';
+  return BOOLEAN_HOOKS.has(hook) ? { min: 0, max: 1, low: true } : { min: -4095, max: 0, low: true };
 }
 
 /** What the main program may return; null = anything. */
@@ -147,9 +134,8 @@ export function checkReturn(env: Env, regno = 0): void {
   const isAsync = (frames.flags(env.frame) & FRAME_IN_ASYNC_CALLBACK) !== 0;
   const isSubprogram = env.subprogram !== 0 && !isAsync && !env.isExceptionCallback(env.subprogram);
   if (!isSubprogram && !isAsync) {
-    const lsmVoid =
-      spec.type === LSM && spec.expectedAttachType !== ATTACH_LSM_CGROUP && hookReturnsVoid(env);
-    if (lsmVoid || (spec.type === STRUCT_OPS && memberReturnsVoid(env))) return;
+    const lsmVoid = spec.type === LSM && spec.expectedAttachType !== ATTACH_LSM_CGROUP && returnsVoid(env);
+    if (lsmVoid || (spec.type === STRUCT_OPS && returnsVoid(env))) return;
   }
   const reg = readReg(env, regno);
   if (!env.privileged && regs.type(reg) !== RegType.SCALAR) {

@@ -191,7 +191,7 @@ function markEntry(env: Env, state: State, wanted: Wanted): void {
 
 /** The exact value of a scalar register matters: marks where it came from, back through the path. */
 export function markPrecise(env: Env, regno: number): void {
-  if (!env.privileged) return;
+  if (!env.capBpf) return;
   if (!env.regs.isScalar(env.reg(regno))) return;
   const { wanted } = env;
   wanted.clear(env.state.frames.length - 1);
@@ -209,7 +209,7 @@ const placeName = (place: number): string =>
 
 /** A path met a state that was proved with precise scalars: those of this path are precise too. */
 export function propagatePrecision(env: Env, old: State): void {
-  if (!env.privileged) return;
+  if (!env.capBpf) return;
   const { wanted, log } = env;
   const { domain } = env.mem;
   wanted.clear(env.state.frames.length - 1);

@@ -112,7 +112,7 @@ function remember(env: Env, list: State[]): void {
   if (env.liveStates > env.peakStates) env.peakStates = env.liveStates;
   env.previousJumps = env.jumps;
   env.previousProcessed = env.processed;
-  if (env.privileged) {
+  if (env.capBpf) {
     for (let i = 0; i < state.frames.length; i++) env.mem.domain.frameForgetPrecision(state.frames[i]);
   }
   const stored = frames.copyState(state);

@@ -16,7 +16,7 @@ export interface Structure {
   /** What the program returns. */
   readonly result?: number;
   readonly sleepable?: boolean;
-  /** Fields of Linux 6.1, when others. */
+  /** Fields of Linux 6.1, when others; null = it has no such programs. */
   readonly fields61?: string | null;
 }
 
@@ -26,6 +26,7 @@ const CB = '48:4xw 52:4xw 56:4xw 60:4xw 64:4xw';
 const TC = `0:4n 4:4n 8:4nw 12:4nw 16:4n 20:4n 24:4n 28:4n 32:4nw 36:4n 40:4n 44:4nw ${CB} 68:4n 72:4nw 76:4 80:4
   84:4n 140:4 152:8w 160:4n 164:4n 168:8 176:4n 180:1 184:8`;
 const LWT = `${SKB_COMMON} 8:4nw 32:4nw 44:4n ${CB} 76:4 80:4`;
+const SOCK_OPS = '0:4 4:4w 8..160 164:4w 168:8 176:8 184:8 192:8 200:8 208:4 212:4n';
 const IP4_ADDRESS = '0:4 4:4nw 24:4nw 28:4 32:4 36:4 64:8';
 const IP6_ADDRESS = '0:4 8:4nw 12:4nw 16:4nw 20:4nw 24:4nw 28:4 32:4 36:4 64:8';
 
@@ -90,7 +91,8 @@ export const structures: readonly Structure[] = [
   {
     type: 'SOCK_OPS',
     size: 224,
-    fields: `0:4 4:4w 8..160 164:4w 168:8 176:8 184:8 192:8 200:8 208:4 212:4n 216:8`,
+    fields: `${SOCK_OPS} 216:8`,
+    fields61: SOCK_OPS,
   },
   { type: 'SK_MSG', size: 80, fields: '0:8 8:8 16..68 72:8' },
   { type: 'CGROUP_DEVICE', size: 12, fields: '0:4n 4:4 8:4' },

@@ -90,7 +90,9 @@ function checkStruct(env: Env, call: KfuncCall, index: number, pointee: TypeId):
   const actual = isStruct ? regs.get(reg, W_A) : btf.find(SOCKETS[base], BtfKind.STRUCT);
   const wanted = btf.skipModifiers(pointee);
   const exact = isReleased(env, call, reg);
-  if (own === 0 && structMatches(btf, actual, regs.off(reg), wanted, exact)) return;
+  const behind = KERNEL_NAMES[btf.type(wanted).name];
+  const target = behind === undefined ? wanted : btf.find(behind, BtfKind.STRUCT);
+  if (own === 0 && structMatches(btf, actual, regs.off(reg), target, exact)) return;
   env.fail(
     Errno.EINVAL,
     `kernel function ${call.kfunc.name} args#${index} expected pointer to ${kernelType(env, wanted)} but R${regno} has a pointer to STRUCT ${env.btfName(own, actual)}`,

@@ -122,7 +122,8 @@ const LISTS: Record<string, string> = {
     getsockopt>bpf_sk_getsockopt`,
   LIRC: `rc_repeat rc_keydown rc_pointer_rel map_lookup_elem map_update_elem map_delete_elem map_push_elem
     map_pop_elem map_peek_elem ktime_get_ns ktime_get_boot_ns tail_call
-    get_prandom_u32>bpf_user_rnd_u32 trace_printk`,
+    get_prandom_u32>bpf_user_rnd_u32`,
+  LIRC_PERFMON: `trace_printk`,
   TCP_CC: `tcp_send_ack sk_storage_get sk_storage_delete setsockopt>bpf_sk_setsockopt
     getsockopt>bpf_sk_getsockopt ktime_get_coarse_ns`,
   SYSCALL: `sys_bpf btf_find_by_name_kind sys_close kallsyms_lookup_name`,
@@ -149,7 +150,7 @@ const ORDER: Record<number, string> = {
   17: 'RAW_TP TRACING BASE',
   18: 'CGCOMMON CGCURRENT CGADDR SKBASE BASE',
   19: 'LWT_SEG6 LWT_OUT SKBASE BASE',
-  20: 'LIRC',
+  20: 'LIRC LIRC_PERFMON',
   21: 'REUSEPORT BASE',
   22: 'FLOW SKBASE BASE',
   23: 'CGCOMMON CGCURRENT SYSCTL BASE',
@@ -261,6 +262,7 @@ export function helperSymbol(
   for (const part of order.split(' ')) {
     if (part === 'BASE') return baseSymbol(spec, name, legacy, baseTiers(privileged, perfmon));
     if (part === 'SKBASE' && !perfmon && PRIVILEGED_SKBASE.test(name)) return null;
+    if (part === 'LIRC_PERFMON' && !perfmon) return null;
     if (legacy && NOT_LIST_61[part] === name) continue;
     const names = list(part);
     if (names.has(`!${name}`)) return null;

@@ -63,9 +63,9 @@ export const TCP_SOCK: FieldTable = {
 /** struct bpf_xdp_sock. */
 export const XDP_SOCK: FieldTable = { size: 4, fields: [{ offset: 0, size: 4 }] };
 
-/** struct bpf_sock_ops. */
-export const SOCK_OPS: FieldTable = {
-  size: 224,
+/** struct bpf_sock_ops of Linux 6.1. */
+export const SOCK_OPS_61: FieldTable = {
+  size: 216,
   fields: [
     { offset: 0, size: 4 },
     { offset: 4, size: 4, write: [4] },
@@ -77,8 +77,13 @@ export const SOCK_OPS: FieldTable = {
     { offset: 200, size: 8, type: RegType.PACKET_END },
     { offset: 208, size: 4 },
     { offset: 212, size: 4, narrow: true },
-    { offset: 216, size: 8 },
   ],
+};
+
+/** struct bpf_sock_ops. */
+export const SOCK_OPS: FieldTable = {
+  size: 224,
+  fields: [...SOCK_OPS_61.fields, { offset: 216, size: 8 }],
 };
 
 /** struct sk_msg_md. */

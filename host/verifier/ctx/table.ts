@@ -16,6 +16,7 @@ import {
   SK_REUSEPORT,
   SOCK_ADDR,
   SOCK_OPS,
+  SOCK_OPS_61,
   SOCKOPT,
   SYSCTL,
 } from './socket-tables.js';
@@ -39,6 +40,9 @@ const STRUCTURES: Readonly<Record<number, FieldTable>> = {
   [ProgType.SK_LOOKUP]: SK_LOOKUP,
   [ProgType.LIRC_MODE2]: { size: 4, fields: [{ offset: 0, size: 4 }] },
 };
+
+/** Structures that had fewer fields in Linux 6.1. */
+const STRUCTURES_61: Readonly<Record<number, FieldTable>> = { [ProgType.SOCK_OPS]: SOCK_OPS_61 };
 
 /** Makes the judge of context accesses for a program's type; `privileged` = loaded with CAP_BPF. */
 export function contextTable(spec: ProgramSpec, kernel: KernelView, privileged = true): ContextTable {
@@ -76,7 +80,8 @@ export function contextTable(spec: ProgramSpec, kernel: KernelView, privileged =
     case ProgType.NETFILTER:
       return (access) => accessNetfilter(access, kernel);
     default: {
-      const table = STRUCTURES[spec.type];
+      const isModern = kernel.profile.version === '6.12';
+      const table = isModern ? STRUCTURES[spec.type] : (STRUCTURES_61[spec.type] ?? STRUCTURES[spec.type]);
       return (access) => (table === undefined ? null : accessField(table, access, spec.expectedAttachType));
     }
   }

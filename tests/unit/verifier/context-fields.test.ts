@@ -28,7 +28,10 @@ const store = (offset: number, size: number): string => `*(u${size * 8} *)(r1 +$
 
 function fieldRows(structure: Structure, field: Field): VerifierCase[] {
   const { offset, size, narrow, half, any, write } = field;
-  const rows = [row(structure, `load ${offset}`, load(offset, size), 'ok')];
+  const isOld = parse(structure.fields61 ?? structure.fields).some((one) => one.offset === offset);
+  const rows = [
+    row(structure, `load ${offset}`, load(offset, size), 'ok', isOld ? 'ok' : refused(offset, size)),
+  ];
   const part = size === 1 ? 0 : size / 2;
   if (part > 0) {
     rows.push(

@@ -28,6 +28,10 @@ const row = (
 });
 const PACKET_LEAK = 'R%d leaks addr into packet';
 const KEYS_LEAK = 'R%d leaks addr into flow keys';
+const ROUNDS = Array.from({ length: 24 }, (_, i) => i);
+/** r7 is another number on each path. */
+const paths = (end: string): string =>
+  `r7 = 0\n${ROUNDS.map((i) => `call bpf_get_prandom_u32\nif r0 == 0x0 goto +1\nr7 += ${2 ** i}`).join('\n')}\n${end}`;
 const STRUCT = "'struct %s' access is allowed only to CAP_PERFMON and CAP_SYS_ADMIN";
 const LOAD = (offset: string): string => `call kfunc bpf_cast_to_kern_ctx\nr1 = *(u32 *)(r0 +${offset})`;
 
@@ -84,6 +88,16 @@ const cases: readonly VerifierCase[] = [
     want: ['EINVAL', 'program of this type cannot use helper bpf_get_current_task#35'],
     want61: ['EINVAL', 'unknown func bpf_get_current_task#35'],
   }),
+  row(
+    'program of this type cannot use helper %s#%d',
+    'bpf_trace_printk of a remote control',
+    'call bpf_trace_printk',
+    {
+      want: ['EINVAL', 'program of this type cannot use helper bpf_trace_printk#6'],
+      want61: ['EINVAL', 'unknown func bpf_trace_printk#6'],
+    },
+    { type: 'LIRC_MODE2' },
+  ),
   row('program of this type cannot use helper %s#%d', 'one for CAP_BPF', 'call bpf_jiffies64', both('ok')),
   row(
     'CAP_BPF and CAP_PERFMON are required to use arena',
@@ -92,6 +106,7 @@ const cases: readonly VerifierCase[] = [
     { want: ['EPERM', 'CAP_BPF and CAP_PERFMON are required to use arena'] },
     { maps: [{ type: MAP.ARENA, key: 0, value: 0, max: 4, extra: 1n << 32n }] },
   ),
+  row('precision', 'numbers that nothing needs are not told apart', paths('r0 = r7\nexit'), both('ok')),
 ];
 
 verifierCases('CAP_BPF without CAP_PERFMON', cases);

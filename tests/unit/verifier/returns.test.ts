@@ -156,6 +156,13 @@ const unknown: readonly VerifierCase[] = [
   },
   { rule: 'LSM: the low half counts', ...hook('file_open'), text: 'w0 = -1\nexit', ...both('ok') },
   {
+    rule: 'LSM: the low half counts',
+    name: 'boolean hook',
+    ...hook('audit_rule_known'),
+    text: 'r0 = 0x100000001 ll\nexit',
+    ...both('ok'),
+  },
+  {
     rule: "Note, BPF_LSM_CGROUP that attach to void LSM hooks can't modify return value!",
     ...hook('sk_free_security', 43),
     text: 'r0 = 0\nexit',
