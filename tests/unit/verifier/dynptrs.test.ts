@@ -48,6 +48,22 @@ const SLICE = (name: string): string => `${at('r1', -16)}
   call kfunc ${name}`;
 
 const cases: readonly VerifierCase[] = [
+  ...(
+    [
+      ['NETFILTER', {}, 8, 'ok'],
+      ['TRACING', { attachType: 23, attach: { kind: 'tp_btf', target: 'kfree_skb' } }, 0, 'ok'],
+      [
+        'TRACING',
+        { attachType: 24, attach: { kind: 'fentry', target: 'napi_gro_receive' } },
+        8,
+        ['EINVAL', 'R1 must be referenced or trusted'],
+      ],
+    ] as const
+  ).map(([type, about, offset, want]): VerifierCase => ({
+    rule: 'the struct sk_buff behind __sk_buff is as good as a context',
+    name: `${type} ${want}`,
+    ...{ type, ...about, text: `r1 = *(u64 *)(r1 +${offset})${FROM_SKB}${OUT}`, want },
+  })),
   {
     rule: 'Expected an initialized dynptr as arg #%d',
     ...array,
