@@ -48,13 +48,17 @@ const REGISTERS: i32 = 11;
 const ALL_SPILL: u64 = 0x0101010101010101;
 /** What precedes the frame, REG_C apart, in words of 8 bytes. */
 const WHOLE_WORDS: usize = REG_C;
-let privileged: bool = true;
+/** Scalars that nothing needed exactly may be any. */
+let tracksPrecision: bool = true;
+/** What was never written may be read. */
+let readsUninitialized: bool = true;
 /** Register record of a scalar of which nothing is known. */
 let unknown: usize = 0;
 
 /** Sets what comparisons depend on besides the states. */
-export function coversSetUp(isPrivileged: i32, unknownScalar: usize): void {
-  privileged = isPrivileged !== 0;
+export function coversSetUp(precision: i32, uninitialized: i32, unknownScalar: usize): void {
+  tracksPrecision = precision !== 0;
+  readsUninitialized = uninitialized !== 0;
   unknown = unknownScalar;
 }
 
@@ -80,7 +84,7 @@ function sameExactly(old: usize, cur: usize): bool {
 }
 
 function scalarCovers(old: usize, cur: usize, how: i32): bool {
-  if (load<u32>(old, REG_PRECISE) === 0 && how === NOT_EXACT && privileged) return true;
+  if (load<u32>(old, REG_PRECISE) === 0 && how === NOT_EXACT && tracksPrecision) return true;
   const oldId = load<u32>(old, REG_ID);
   const curId = load<u32>(cur, REG_ID);
   if (isLegacy()) {
@@ -131,7 +135,7 @@ function scalarOfSlot(slot: usize): usize {
   if (load<u8>(slot, SLOT_KINDS) === SLOT_SPILL && load<u32>(slot, REG_TYPE) === TYPE_SCALAR) return slot;
   for (let i: usize = 0; i < 8; i++) {
     const kind = load<u8>(slot + i, SLOT_KINDS);
-    if (kind !== SLOT_MISC && !(kind === SLOT_INVALID && privileged)) return 0;
+    if (kind !== SLOT_MISC && !(kind === SLOT_INVALID && readsUninitialized)) return 0;
   }
   return unknown;
 }
@@ -153,7 +157,7 @@ function kindsCover(old: usize, cur: usize, isThere: bool, how: i32): bool {
   for (let i: usize = 0; i < 8; i++) {
     const kind = load<u8>(old + i, SLOT_KINDS);
     if (kind === SLOT_INVALID) continue;
-    if (privileged && modern && kind === SLOT_MISC) continue;
+    if (readsUninitialized && modern && kind === SLOT_MISC) continue;
     if (!isThere) return false;
     if (modern) {
       const a = scalarOfSlot(old);
@@ -208,7 +212,7 @@ export function placeExcludes(old: usize, cur: usize, at: usize, how: i32): i32 
   if (how === EXACT || !isScalarAt(old, at) || !isScalarAt(cur, at)) return 0;
   if (how === NOT_EXACT) {
     if ((load<u32>(old + at, REG_LIVE) & LIVE_READ) === 0) return 0;
-    if (privileged && load<u32>(old + at, REG_PRECISE) === 0) return 0;
+    if (tracksPrecision && load<u32>(old + at, REG_PRECISE) === 0) return 0;
   }
   return scalarWithin(old + at, cur + at) ^ 1;
 }
