@@ -85,7 +85,8 @@ function rewriteMapCall(env: RewriteEnvironment, pass: Pass, at: InsnIndex, oper
   if (map !== null) {
     const { offsets, immediateOf, isModern, perfmon } = env;
     if (operation === 'lookup' && inlineLookup(pass, map, offsets, immediateOf, isModern, !perfmon)) return;
-    const symbol = mapFunction(map.type, operation);
+    // An interpreter calls the general helper.
+    const symbol = env.prepared.jit ? mapFunction(map.type, operation) : undefined;
     if (symbol !== undefined) return pass.call(env.immediateOf(symbol));
   }
   pass.call(env.immediateOf(helperTarget(env, input.imm[at])));

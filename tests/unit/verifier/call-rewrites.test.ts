@@ -135,6 +135,12 @@ const ROWS: readonly Rewrite[] = [
     text: `${KEY}\nr1 = map_fd 0\nr3 = r10\nr3 += -16\nr4 = 0\ncall bpf_map_update_elem${OUT}`,
     xlated: `${KEY_DUMP}\ncall &${symbol}${OUT}`,
   })),
+  {
+    name: 'update where nothing is compiled',
+    ...{ type: 'SCHED_CLS', jit: false, maps: [{ type: MAP.HASH }] },
+    text: `${KEY}\nr1 = map_fd 0\nr3 = r10\nr3 += -16\nr4 = 0\ncall bpf_map_update_elem${OUT}`,
+    xlated: `${KEY_DUMP}\ncall &bpf_map_update_elem${OUT}`,
+  },
 ];
 
 /** What only Linux 6.12 has, or does so. */
