@@ -6,7 +6,7 @@ import type { ObjectFile } from '../elf/object-file.js';
 import { ProgramError } from '../errors.js';
 import type { ByteOffset, GuestAddress, TypeId } from '../quantities.js';
 import { areTypesCompatible } from './core-compat.js';
-import { dataMap, MAX_DATA_SIZE } from './data-maps.js';
+import { dataMap, dataMapName, MAX_DATA_SIZE } from './data-maps.js';
 import { kconfigBytes } from './kconfig.js';
 import type { MapSpec } from './program-spec.js';
 
@@ -48,7 +48,7 @@ interface KconfigVariable {
 }
 
 /**
- * Resolves the externs that the object declares in `.kconfig` and `.ksyms`.
+ * Resolves the externs that the object declares in `.kconfig` and `.ksyms`; `objectName` starts the map's name.
  *
  * @throws ProgramError PROGRAM_EXTERN when one that is not weak is missing or has another type.
  */
@@ -57,13 +57,14 @@ export function readExterns(
   btf: Btf | null,
   kernel: Btf | null,
   sources: ExternSources,
+  objectName: string,
 ): Externs {
   const byName = new Map<string, Extern>();
   if (btf === null) return { byName, kconfigMap: null };
   const weak = new Set(
     object.symbols.filter((s) => s.section === 0 && s.binding === STB_WEAK).map((s) => s.name),
   );
-  const kconfigMap = readKconfig(btf, weak, sources, byName);
+  const kconfigMap = readKconfig(btf, weak, sources, objectName, byName);
   const ksyms = (btf.datasec(KSYMS)?.vars ?? []).map(({ type }) => btf.type(type)).sort(byTheirName);
   for (const extern of ksyms) {
     const index = byName.size;
@@ -90,6 +91,7 @@ function readKconfig(
   btf: Btf,
   weak: ReadonlySet<string>,
   sources: ExternSources,
+  objectName: string,
   byName: Map<string, Extern>,
 ): MapSpec | null {
   const datasec = btf.datasec(KCONFIG);
@@ -127,7 +129,7 @@ function readKconfig(
     }
     byName.set(name, { kind: 'kconfig', name, offset });
   }
-  return dataMap(KCONFIG, end, true, datasec.id, initial);
+  return dataMap(dataMapName(objectName, KCONFIG), end, true, datasec.id, initial);
 }
 
 function alignOf(btf: Btf, id: TypeId): number {

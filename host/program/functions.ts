@@ -18,8 +18,8 @@ export interface CodeFunction {
   /** In slots of the section. */
   readonly start: InsnIndex;
   readonly insns: Uint8Array;
-  /** Loadable by itself: global and outside of .text. */
-  readonly isProgram: boolean;
+  /** Not seen by other objects. */
+  readonly isStatic: boolean;
   /** By instruction of this function. */
   readonly references: Map<InsnIndex, FunctionReference>;
 }
@@ -52,7 +52,7 @@ export class FunctionTable {
         section,
         start: value / INSN_SIZE,
         insns: section.data.slice(value, value + size),
-        isProgram: section.name !== TEXT_SECTION && symbol.binding !== STB_LOCAL,
+        isStatic: symbol.binding === STB_LOCAL,
         references: new Map(),
       });
       this.bySection.set(section.index, list);

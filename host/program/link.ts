@@ -92,6 +92,18 @@ export function linkProgram(
   };
 }
 
+/** Functions that can be loaded by themselves: those outside of .text that are global, or that nothing calls. */
+export function programsOf(functions: FunctionTable): CodeFunction[] {
+  const callees = new Set<CodeFunction | undefined>();
+  for (const code of functions.all) {
+    for (const { reference } of referencesOf(code))
+      callees.add(functions.at(reference.section, reference.start));
+  }
+  return functions.all.filter(
+    (code) => code.section.name !== TEXT_SECTION && !(code.isStatic && callees.has(code)),
+  );
+}
+
 interface Call {
   readonly index: InsnIndex;
   readonly reference: FunctionReference;

@@ -9,7 +9,7 @@ import { CoreRelocator } from './core-relocation.js';
 import { readDataMaps } from './data-maps.js';
 import { type Externs, readExterns } from './externs.js';
 import { type CodeFunction, FunctionTable, programError, TEXT_SECTION } from './functions.js';
-import { CodeInfo, linkProgram } from './link.js';
+import { CodeInfo, linkProgram, programsOf } from './link.js';
 import { readMapDefinitions } from './map-definitions.js';
 import { mapContents } from './map-contents.js';
 import { MapType } from './map-types.js';
@@ -54,7 +54,7 @@ export function readObjectSpec(
   const ext = btf === null || extSection === undefined ? null : parseBtfExt(extSection.data, btf);
   const name = objectName(options.fileName ?? 'object');
   const sources = { kconfig: options.kconfig ?? {}, symbols: options.symbols ?? (() => undefined) };
-  const externs = readExterns(object, btf, kernel, sources);
+  const externs = readExterns(object, btf, kernel, sources, name);
   const functions = new FunctionTable(object);
   const { maps, places } = readMaps(object, btf, name, options.cpus ?? 1, externs, functions);
   const license = cString(object.section('license')?.data);
@@ -65,17 +65,15 @@ export function readObjectSpec(
   }
   const info = new CodeInfo(object, functions, ext);
   let linkedBytes = 0;
-  const programs = functions.all
-    .filter(({ isProgram }) => isProgram)
-    .map((code): ProgramSpec => {
-      const linked = linkProgram(code, functions, btf, info);
-      linkedBytes += linked.insns.length;
-      if (linkedBytes > MAX_LINKED_BYTES) {
-        const expected = `at most ${MAX_LINKED_BYTES} bytes of linked programs, found more`;
-        throw programError('PROGRAM_SIZE', code.section.name, code.start * INSN_SIZE, expected);
-      }
-      return { ...identity(code, kernel), license, maps, btf, ...linked };
-    });
+  const programs = programsOf(functions).map((code): ProgramSpec => {
+    const linked = linkProgram(code, functions, btf, info);
+    linkedBytes += linked.insns.length;
+    if (linkedBytes > MAX_LINKED_BYTES) {
+      const expected = `at most ${MAX_LINKED_BYTES} bytes of linked programs, found more`;
+      throw programError('PROGRAM_SIZE', code.section.name, code.start * INSN_SIZE, expected);
+    }
+    return { ...identity(code, kernel), license, maps, btf, ...linked };
+  });
   return { name, license, maps, programs, btf };
 }
 

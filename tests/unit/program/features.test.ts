@@ -5,6 +5,8 @@ import { readInsn } from '../../../host/asm/insn.js';
 import { disassembleAll } from '../../../host/asm/kernel-dialect.js';
 import { Btf } from '../../../host/btf/btf.js';
 import { BtfKind } from '../../../host/btf/types.js';
+import { SHT_SYMTAB, STB_LOCAL, STT_FUNC, SYMBOL_SIZE } from '../../../host/elf/format.js';
+import { ObjectFile } from '../../../host/elf/object-file.js';
 import { ProgramError } from '../../../host/errors.js';
 import { dataMapName } from '../../../host/program/data-maps.js';
 import { readObjectSpec } from '../../../host/program/object-spec.js';
@@ -65,7 +67,7 @@ test('maps, data sections in their order, kconfig', () => {
     ['features.rodata', number(4, 1, 0x480)],
     ['.data.custom', number(4, 1)],
     ['features.bss', number(8, 1)],
-    ['.kconfig', number(8 + 4 + 1 + 8, 1, 0x480)],
+    ['feature.kconfig', number(8 + 4 + 1 + 8, 1, 0x480)],
   ];
   const got = object.maps.map(({ name, type, keySize, valueSize, maxEntries, flags, extra }) => {
     return [name, { type, keySize, valueSize, maxEntries, flags, ...(extra === 0n ? {} : { extra }) }];
@@ -73,7 +75,7 @@ test('maps, data sections in their order, kconfig', () => {
   assert.deepEqual(got.sort(), want.sort());
 
   const places = ['second', 'first', 'outer', 'jumps', 'table', 'arena', 'ring', 'bloom', 'events'];
-  const sections = ['features.data', 'features.rodata', '.data.custom', 'features.bss', '.kconfig'];
+  const sections = ['features.data', 'features.rodata', '.data.custom', 'features.bss', 'feature.kconfig'];
   assert.deepEqual(
     object.maps.map(({ name }) => name),
     [...places, ...sections],
@@ -113,8 +115,21 @@ test("the program's BTF has the places that the compiler leaves to the loader", 
   );
 });
 
+test('a static function outside of .text is a program unless something calls it', () => {
+  const patched = bytes.slice();
+  const { symbols, sections } = ObjectFile.parse(bytes);
+  const table = sections.find(({ type }) => type === SHT_SYMTAB)!;
+  const info = table.data.byteOffset + symbols.findIndex(({ name }) => name === 'data') * SYMBOL_SIZE + 4;
+  patched[info] = (STB_LOCAL << 4) | STT_FUNC;
+  const names = readObjectSpec(patched, kernel(), options).programs.map(({ name }) => name);
+  assert.deepEqual(
+    names,
+    object.programs.map(({ name }) => name),
+  );
+});
+
 test('externs of the kernel configuration are laid out by alignment, size and name', () => {
-  const values = object.maps[mapIndex('.kconfig')].initial!;
+  const values = object.maps[mapIndex('feature.kconfig')].initial!;
   const view = new DataView(values.buffer);
   assert.equal(view.getBigUint64(0, true), 0n, 'CONFIG_MISSING is weak');
   assert.equal(view.getUint32(8, true), 0x060c75, 'LINUX_KERNEL_VERSION');
@@ -198,7 +213,7 @@ test('references to maps and data', () => {
 
 test('references to externs', () => {
   const types = kernel();
-  const kconfig = MAP_FD_BASE + mapIndex('.kconfig');
+  const kconfig = MAP_FD_BASE + mapIndex('feature.kconfig');
   for (const [index, want] of [
     [0, [2, kconfig, 8]],
     [3, [2, kconfig, 12]],
