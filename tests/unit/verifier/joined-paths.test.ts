@@ -7,6 +7,8 @@ interface Wants {
   readonly want61?: Verdict;
 }
 const both = (want: Verdict): Wants => ({ want, want61: want });
+/** States are kept wherever paths may join. */
+const TEST_STATE_FREQ = 8;
 const OUT = `
   out: r0 = 0
   exit`;
@@ -124,4 +126,45 @@ const cases: readonly VerifierCase[] = [
   ),
 ];
 
+const UNBOUNDED = eacces('R0 unbounded memory access, make sure to bounds check any such access');
+
+/** r7 is r6 and a distance on one path; on the other it is what `other` makes it. Both are read after r6 is small. */
+const linked = (name: string, other: string, want: Verdict, before = ''): VerifierCase =>
+  row(
+    'linked scalars: paths that join',
+    name,
+    `
+    r6 = *(u32 *)(r1 +0)
+    r8 = *(u32 *)(r1 +8)
+    r9 = *(u32 *)(r1 +16)${before}
+    if r9 == 0x0 goto other
+    r7 = r6
+    r7 += 1
+    goto join
+    other: r9 = 0${other}
+    join: if r6 > 0xe goto out
+    r0 = map_value 0
+    r0 += r7
+    r0 = *(u8 *)(r0 +0)${OUT}`,
+    { want, want61: UNBOUNDED },
+  );
+
+/** Where scalars are compared by their ids, the distances count, and what they are distances from. */
+const links: readonly VerifierCase[] = [
+  linked('the same on both', '\nr7 = r6\nr7 += 1', 'ok'),
+  linked('a distance from another', '\nr7 = r8\nr7 += 1', UNBOUNDED),
+  linked('no distance', '\nr7 = r6', 'ok'),
+  linked('tied to nothing', '\nr7 = r8\nr7 |= 1', UNBOUNDED),
+  {
+    ...linked(
+      'another distance',
+      '\nif r6 < 0x5 goto out\nif r6 > 0x64 goto out\nr7 = r6\nr7 += 2',
+      eacces('R0 max value is outside of the allowed memory range'),
+      '\nif r6 > 0xff goto out',
+    ),
+    want61: eacces('R0 max value is outside of the allowed memory range'),
+  },
+].map((one): VerifierCase => ({ ...one, flags: TEST_STATE_FREQ }));
+
 verifierCases('what holds on joined paths', cases);
+verifierCases('links on joined paths', links);
