@@ -7,6 +7,7 @@ import { InsnAux } from './insn-aux.js';
 import type { KernelView, LoadedMap } from './kernel-view.js';
 import { History, NO_STEP } from './history.js';
 import { Log } from './log.js';
+import type { LogStretch } from './log-stretch.js';
 import { mapFields } from './map-fields.js';
 import type { VerifyOptions } from './options.js';
 import type { Prepared } from './prepared.js';
@@ -131,6 +132,7 @@ export class Env {
     readonly program: Prepared,
     readonly kernel: KernelView,
     options: VerifyOptions,
+    readonly stretch: LogStretch,
   ) {
     const { spec } = program;
     this.legacy = kernel.profile.version !== '6.12';
@@ -142,6 +144,7 @@ export class Env {
     this.aux = new InsnAux(program.count);
     this.explored = new Array<State[] | undefined>(program.count).fill(undefined);
     this.log = new Log(options.logLevel ?? 0, linesKept(options.logSize, this.legacy), program.log);
+    if (stretch.from > 0) this.log.close();
     this.capBpf = options.privileged ?? true;
     this.privileged = this.capBpf && (options.perfmon ?? true);
     this.sysBoot = options.sysBoot ?? true;

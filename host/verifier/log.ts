@@ -26,6 +26,8 @@ export class Log {
   private size = 0;
   /** Length of the instruction line just printed; -1 = something else was printed since. */
   private insnLength = -1;
+  private isOpen = true;
+  private hasDropped = false;
 
   constructor(
     readonly level: number,
@@ -41,12 +43,34 @@ export class Log {
 
   /** Whether every instruction is printed. */
   get verbose(): boolean {
-    return (this.level & LOG_LEVEL2) !== 0;
+    return this.isOpen && (this.level & LOG_LEVEL2) !== 0;
   }
 
   /** Whether anything is printed besides errors and the closing line. */
   get tells(): boolean {
-    return (this.level & (LOG_LEVEL1 | LOG_LEVEL2)) !== 0;
+    return this.isOpen && (this.level & (LOG_LEVEL1 | LOG_LEVEL2)) !== 0;
+  }
+
+  /** Whether lines were dropped, for later ones. */
+  get rolled(): boolean {
+    return this.hasDropped;
+  }
+
+  /** Forgets all, and prints nothing but errors and the closing line until {@link open}. */
+  close(): void {
+    this.isOpen = false;
+    this.forget();
+  }
+
+  open(): void {
+    this.isOpen = true;
+    this.forget();
+  }
+
+  private forget(): void {
+    this.records = [];
+    this.size = 0;
+    this.insnLength = -1;
   }
 
   line(text: string, insn: InsnIndex, level = LOG_LEVEL1): void {
@@ -79,6 +103,7 @@ export class Log {
     this.records.push(record);
     this.size += record.text.length + 1;
     if (this.size < 2 * this.limit) return;
+    this.hasDropped = true;
     let dropped = 0;
     let first = 0;
     while (this.size - dropped > this.limit) dropped += this.records[first++].text.length + 1;

@@ -9,6 +9,7 @@ import type { InsnAux } from './insn-aux.js';
 import { step } from './insn.js';
 import type { KernelView, LoadedMap } from './kernel-view.js';
 import { LOG_LEVEL1, LOG_LEVEL2, type LogRecord } from './log.js';
+import { LogStretch } from './log-stretch.js';
 import { printChanges } from './log-state.js';
 import { frameText } from './log-text.js';
 import type { VerifyOptions } from './options.js';
@@ -96,6 +97,7 @@ function explore(env: Env): void {
     if (++env.processed > MAX_INSNS) {
       env.fail(Errno.E2BIG, `BPF program is too large. Processed ${env.processed} insn`);
     }
+    if (env.processed === env.stretch.from) log.open();
     env.state.lastInsn = env.previous;
     env.justStored = false;
     if (program.prunePoint[at] !== 0 && isStateVisited(env)) {
@@ -112,6 +114,7 @@ function explore(env: Env): void {
       if (jumped) printState(env, env.previous, at);
       if (env.touchedAny) printChanges(env, at);
       log.instruction(disassembleAt(env, at), at);
+      if (log.rolled) env.stretch.cut(env.processed, log);
     }
     jumped = false;
     // What only mispredicted paths reach is as dead as what none reaches.
@@ -228,8 +231,13 @@ function statsOf(env: Env): SimulationStats {
  *
  * @throws VerifierError with the kernel's errno and message when the program is refused.
  */
-export function simulate(program: Prepared, kernel: KernelView, options: VerifyOptions): SimulationResult {
-  const env = new Env(program, kernel, options);
+export function simulate(
+  program: Prepared,
+  kernel: KernelView,
+  options: VerifyOptions,
+  stretch = new LogStretch(),
+): SimulationResult {
+  const env = new Env(program, kernel, options, stretch);
   try {
     if (env.legacy) simulateGlobals(env);
     simulateFunction(env, 0);
@@ -255,6 +263,7 @@ export function simulate(program: Prepared, kernel: KernelView, options: VerifyO
     // As a kernel that has none left.
     throw noMemory ? new VerifierError(Errno.ENOMEM, error.message, env.insn, env.log.lines) : error;
   } finally {
+    stretch.end(env.processed);
     env.history.dispose();
     env.mem.dispose();
   }

@@ -1,12 +1,14 @@
 import type { ProgramSpec } from '../program/program-spec.js';
 import type { KernelView } from './kernel-view.js';
 import { cutLog } from './log-buffer.js';
+import { LogStretch } from './log-stretch.js';
 import { LOG_FIXED, LOG_LEVEL1, type LogRecord } from './log.js';
 import type { VerifyOptions } from './options.js';
 import { prepare } from './prepass/prepare.js';
+import type { Prepared } from './prepared.js';
 import { ProgType } from './prog-type.js';
 import { rewrite } from './rewrite/rewrite.js';
-import { simulate, statsText } from './simulate.js';
+import { type SimulationResult, simulate, statsText } from './simulate.js';
 import type { VerifiedProgram } from './verified-program.js';
 import { Errno, VerifierError } from './verifier-error.js';
 
@@ -34,15 +36,40 @@ export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOpt
   return verified;
 }
 
+interface Simulated {
+  readonly prepared: Prepared;
+  readonly around: KernelView;
+  readonly simulated: SimulationResult;
+}
+
+/** Simulates, and again for the end of the log where printing all of it would take most of the time. */
+function simulateTelling(
+  spec: ProgramSpec,
+  kernel: KernelView,
+  options: VerifyOptions,
+  caps: { readonly privileged: boolean; readonly perfmon: boolean },
+): Simulated {
+  const { logLevel, logSize, jit = true } = options;
+  const once = (stretch: LogStretch): Simulated => {
+    const prepared = prepare(spec, kernel, { ...caps, jit, logLevel, logSize });
+    // An extension is verified as the program that it extends was: for what that one attaches to.
+    const around = prepared.isExtension ? { ...kernel, target: undefined } : kernel;
+    return { prepared, around, simulated: simulate(prepared, around, options, stretch) };
+  };
+  const stretch = new LogStretch(0, logSize === undefined);
+  try {
+    const all = once(stretch);
+    if (stretch.next === null) return all;
+  } catch (error) {
+    if (stretch.next === null || !(error instanceof VerifierError)) throw error;
+  }
+  return once(stretch.next);
+}
+
 function verifyAndRewrite(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
   const privileged = options.privileged ?? true;
   const perfmon = privileged && (options.perfmon ?? true);
-  const { logLevel, logSize } = options;
-  const rights = { privileged, perfmon, jit: options.jit ?? true, logLevel, logSize };
-  const prepared = prepare(spec, kernel, rights);
-  // An extension is verified as the program that it extends was: for what that one attaches to.
-  const around = prepared.isExtension ? { ...kernel, target: undefined } : kernel;
-  const simulated = simulate(prepared, around, options);
+  const { prepared, around, simulated } = simulateTelling(spec, kernel, options, { privileged, perfmon });
   const closing: LogRecord = { level: LOG_LEVEL1, insn: 0, text: statsText(simulated.stats) };
   try {
     const log = [...simulated.log, closing];
