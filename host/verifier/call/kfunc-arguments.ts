@@ -31,6 +31,8 @@ const SOCKETS: Record<number, string> = {
   [RegType.SOCK_COMMON]: 'sock_common',
   [RegType.TCP_SOCK]: 'tcp_sock',
 };
+/** Flags that ask for pointers which stay valid. */
+const STRICT = KfuncFlag.TRUSTED_ARGS | KfuncFlag.RELEASE | KfuncFlag.RCU;
 const U32_MAX = 0xffffffffn;
 const MAX_ARGUMENTS = 5;
 
@@ -65,7 +67,9 @@ function checkScalar(env: Env, call: KfuncCall, index: number, name: string): vo
 /** Arguments of functions that ask for it must be pointers that stay valid. */
 function checkTrust(env: Env, call: KfuncCall, regno: number): void {
   const reg = env.reg(regno);
-  if (!isStrict(call) || isTrusted(env, reg) || SOCKETS[env.regs.type(reg)] !== undefined) return;
+  if (!isStrict(env, call) || isTrusted(env, reg)) return;
+  if (env.legacy) env.fail(Errno.EINVAL, `R${regno} must be referenced`);
+  if (SOCKETS[env.regs.type(reg)] !== undefined) return;
   if ((call.flags & KfuncFlag.RCU) === 0) env.fail(Errno.EINVAL, `R${regno} must be referenced or trusted`);
   if (!isRcuProtected(env, reg)) env.fail(Errno.EINVAL, `R${regno} must be a rcu pointer`);
 }
@@ -99,8 +103,15 @@ function checkStruct(env: Env, call: KfuncCall, index: number, pointee: TypeId):
   );
 }
 
-function isStrict({ flags }: KfuncCall): boolean {
-  return (flags & (KfuncFlag.TRUSTED_ARGS | KfuncFlag.RELEASE | KfuncFlag.RCU)) !== 0;
+function isStrict({ legacy }: Env, { flags }: KfuncCall): boolean {
+  const strict = legacy ? KfuncFlag.TRUSTED_ARGS : STRICT;
+  return (flags & strict) !== 0;
+}
+
+/** A pointer to a kernel struct or a socket; Linux 6.1 takes what may be NULL or is untrusted for plain memory. */
+function isKernelPointer(env: Env, type: number): boolean {
+  const known = env.legacy ? type : baseType(type);
+  return known === RegType.BTF_ID || SOCKETS[known] !== undefined;
 }
 
 function isReleased(env: Env, { flags }: KfuncCall, reg: number): boolean {
@@ -182,7 +193,7 @@ function checkPointer(env: Env, call: KfuncCall, index: number, pointer: TypeId)
   const pointee = btf.type(btf.skipModifiers(pointer));
   const mark = suffix(name);
   const isZero = regs.isZero(reg);
-  if (isStrict(call) && (isZero || mayBeNull(type)) && mark !== 'nullable') {
+  if (!env.legacy && isStrict(env, call) && (isZero || mayBeNull(type)) && mark !== 'nullable') {
     env.fail(Errno.EACCES, `Possibly NULL pointer passed to trusted arg${index}`);
   }
   if (regs.get(reg, W_REF) !== 0) {
@@ -214,7 +225,7 @@ function checkPointer(env: Env, call: KfuncCall, index: number, pointer: TypeId)
   }
   if (mark === 'alloc') checkTrust(env, call, regno);
   if (checkMarked(env, call, index, pointee.name, mark)) return false;
-  if (baseType(type) === RegType.BTF_ID || SOCKETS[baseType(type)] !== undefined) {
+  if (isKernelPointer(env, type)) {
     if (pointee.kind !== BtfKind.STRUCT && pointee.kind !== BtfKind.UNION) {
       const text = `kernel function ${call.kfunc.name} args#${index} pointer type ${kernelType(env, pointee.id)} is not supported`;
       env.fail(Errno.EINVAL, text);

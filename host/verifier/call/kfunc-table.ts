@@ -93,6 +93,18 @@ const SETS: readonly (readonly [Hook, string])[] = [
     bpf_crypto_ctx_acquire:ACQUIRE|RCU|RET_NULL`,
   ],
   ['sockaddr', 'bpf_sock_addr_set_sun_path'],
+  [
+    'test',
+    `bpf_kfunc_call_test1 bpf_kfunc_call_test2 bpf_kfunc_call_test3 bpf_kfunc_call_test_acquire:ACQUIRE|RET_NULL
+    bpf_kfunc_call_memb_acquire:ACQUIRE|RET_NULL bpf_kfunc_call_test_release:RELEASE
+    bpf_kfunc_call_memb_release:RELEASE bpf_kfunc_call_memb1_release:RELEASE
+    bpf_kfunc_call_test_get_rdwr_mem:RET_NULL bpf_kfunc_call_test_get_rdonly_mem:RET_NULL
+    bpf_kfunc_call_test_acq_rdonly_mem:ACQUIRE|RET_NULL bpf_kfunc_call_int_mem_release:RELEASE
+    bpf_kfunc_call_test_kptr_get:ACQUIRE|RET_NULL bpf_kfunc_call_test_pass_ctx bpf_kfunc_call_test_pass1
+    bpf_kfunc_call_test_pass2 bpf_kfunc_call_test_fail1 bpf_kfunc_call_test_fail2 bpf_kfunc_call_test_fail3
+    bpf_kfunc_call_test_mem_len_pass1 bpf_kfunc_call_test_mem_len_fail1 bpf_kfunc_call_test_mem_len_fail2
+    bpf_kfunc_call_test_ref:TRUSTED_ARGS bpf_kfunc_call_test_destructive:DESTRUCTIVE`,
+  ],
   ['structOps', 'tcp_reno_ssthresh tcp_reno_cong_avoid tcp_reno_undo_cwnd tcp_slow_start tcp_cong_avoid_ai'],
 ];
 
@@ -110,6 +122,7 @@ type Hook =
   | 'crypto'
   | 'syscall'
   | 'sockaddr'
+  | 'test'
   | 'structOps';
 
 const P = ProgType;
@@ -143,6 +156,7 @@ const HOOKS: Record<Hook, readonly number[] | null> = {
   crypto: [P.SCHED_CLS, P.SCHED_ACT, P.XDP],
   syscall: [P.SYSCALL],
   sockaddr: CGROUP,
+  test: [P.SCHED_CLS, P.TRACING, P.SYSCALL],
   structOps: [P.STRUCT_OPS],
 };
 
@@ -183,6 +197,9 @@ const KNOWN_61 = new Set([
   'crash_kexec',
 ]);
 
+/** Functions for the kernel's own tests: in the kernel itself in Linux 6.1, in a module since. */
+const OF_TESTS = /^bpf_kfunc_call_/;
+
 /** Names of the kernel functions that some program may call. */
 export const kfuncNames = (): string[] => [...ROWS.keys()];
 
@@ -193,6 +210,6 @@ export function kfuncFlags(name: string): number {
 /** Whether programs of a type may call the function. */
 export function kfuncAllowed(name: string, programType: number, legacy: boolean): boolean {
   const known = ROWS.get(name);
-  if (known === undefined || (legacy && !KNOWN_61.has(name))) return false;
+  if (known === undefined || (legacy && !KNOWN_61.has(name) && !OF_TESTS.test(name))) return false;
   return known.types === null || known.types.includes(programType);
 }

@@ -25,7 +25,7 @@ const cases: readonly VerifierCase[] = [
     name: '6.1: of a test kfunc',
     ...tc,
     text: `${OWNED}${OUT}`,
-    want61: einval('Unreleased reference id=1 alloc_insn=3'),
+    want61: einval('Unreleased reference id=2 alloc_insn=3'),
   },
   {
     rule: '6.1: test kfuncs',
