@@ -45,6 +45,11 @@ const exploration: readonly VerifierCase[] = [
   },
 ];
 
+/** A step of a counter at `place`; where it leads when there is none left. */
+const COUNTDOWN = (place: string, out: string): string => `r11 = *(u64 *)(r10 ${place})
+  if r11 == 0x0 goto ${out}
+  r11 -= 1
+  *(u64 *)(r10 ${place}) = r11`;
 const loops: readonly VerifierCase[] = [
   {
     rule: 'bounded loop',
@@ -94,6 +99,56 @@ const loops: readonly VerifierCase[] = [
     want: 'ok',
     xlated:
       '*(u64 *)(r10 -8) = 8388608\nr0 = 0\nr11 = *(u64 *)(r10 -8)\nif r11 == 0x0 goto pc+3\nr11 -= 1\n*(u64 *)(r10 -8) = r11\nr0 = 1\nexit',
+  },
+  {
+    rule: 'may_goto',
+    name: 'its rewrite in a function: the counter lies below its stack, and starts anew with each call',
+    text: 'call f\nexit\nf: *(u64 *)(r10 -16) = 0\nr0 = 0\nmay_goto +1\nr0 = 1\nexit',
+    want: 'ok',
+    xlated: `
+      call pc+1
+      exit
+      *(u64 *)(r10 -24) = 8388608
+      *(u64 *)(r10 -16) = 0
+      r0 = 0
+      ${COUNTDOWN('-24', 'pc+3')}
+      r0 = 1
+      exit`,
+  },
+  {
+    rule: 'may_goto',
+    name: 'its rewrite at the start: the loop does not start the counter anew',
+    text: 'again: may_goto +1\ngoto again\nr0 = 0\nexit',
+    want: 'ok',
+    xlated: `*(u64 *)(r10 -8) = 8388608\n${COUNTDOWN('-8', 'pc+3')}\ngoto pc-5\nr0 = 0\nexit`,
+  },
+  {
+    rule: 'may_goto',
+    name: 'its rewrite where it leads back',
+    text: 'r0 = 0\ngoto in\nout: exit\nin: may_goto out\nr0 = 1\ngoto in',
+    want: 'ok',
+    xlated: `
+      *(u64 *)(r10 -8) = 8388608
+      r0 = 0
+      goto pc+1
+      exit
+      ${COUNTDOWN('-8', 'pc-3')}
+      r0 = 1
+      goto pc-6`,
+  },
+  {
+    rule: 'may_goto',
+    name: 'its rewrite: two of one function share the counter',
+    text: 'r0 = 0\na: may_goto b\ngoto a\nb: may_goto out\ngoto b\nout: exit',
+    want: 'ok',
+    xlated: `
+      *(u64 *)(r10 -8) = 8388608
+      r0 = 0
+      ${COUNTDOWN('-8', 'pc+3')}
+      goto pc-5
+      ${COUNTDOWN('-8', 'pc+3')}
+      goto pc-5
+      exit`,
   },
 ];
 
