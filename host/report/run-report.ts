@@ -1,6 +1,7 @@
 import type { BpfMap } from '../maps/bpf-map.js';
 import type { LoadedProgram } from '../runtime/loaded-program.js';
 import type { FaultRecord, RunResult } from '../runtime/run-result.js';
+import { userEntries } from '../runtime/user-view.js';
 import { btfValue, hex, renderValue } from './btf-value.js';
 import type { BtfValue } from './btf-value.js';
 import { sourceLineOf } from './listing.js';
@@ -121,7 +122,7 @@ export function mapReport(program: LoadedProgram, map: BpfMap): MapReport {
     btf && type ? btfValue(btf, type, bytes) : hex(bytes);
   return {
     map: name,
-    entries: [...map.entries()]
+    entries: [...userEntries(map, btf)]
       .filter(([, value]) => value.some((byte) => byte !== 0))
       .map(([key, value]) => ({ key: typed(keyType, key), value: typed(valueType, value) })),
   };

@@ -1,10 +1,13 @@
+import type { Btf } from '../btf/btf.js';
 import { RunError } from '../errors.js';
 import type { BpfMap } from '../maps/bpf-map.js';
+import type { VerifiedProgram } from '../verifier/verified-program.js';
 import type { Engine, RunResult } from './run-result.js';
+import { userEntries } from './user-view.js';
 
 /** Runs the same on each engine, from the same state, and answers what the first gave. @throws RunError RUN_ENGINES_DIFFER. */
 export function compareEngines(
-  program: { readonly name: string; readonly maps: readonly BpfMap[] },
+  program: { readonly name: string; readonly maps: readonly BpfMap[]; readonly verified: VerifiedProgram },
   engines: readonly Engine[],
   start: { restore(): void },
   run: (engine: Engine) => RunResult,
@@ -13,7 +16,7 @@ export function compareEngines(
   for (const engine of engines) {
     if (first) start.restore();
     const result = run(engine);
-    const digest = digestOf(program.maps, result);
+    const digest = digestOf(program.maps, program.verified.spec.btf, result);
     if (first && first.digest !== digest)
       throw new RunError(
         'RUN_ENGINES_DIFFER',
@@ -25,10 +28,10 @@ export function compareEngines(
 }
 
 /** What engines must agree about, as text. */
-function digestOf(maps: readonly BpfMap[], result: RunResult): string {
+function digestOf(maps: readonly BpfMap[], btf: Btf | null, result: RunResult): string {
   const contents = maps.map((map) => [
     map.spec.name,
-    [...map.entries()].map(([key, value]) => `${hex(key)}=${hex(value)}`),
+    [...userEntries(map, btf)].map(([key, value]) => `${hex(key)}=${hex(value)}`),
   ]);
   const faults = result.faults.map(({ kind, address, func, insn, register }) =>
     [kind, address.toString(16), func, insn, register].join(' '),

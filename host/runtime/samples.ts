@@ -16,6 +16,7 @@ const POINTERS: Readonly<Record<string, readonly (readonly [member: string, targ
     ['signal', 'signal_struct'],
     ['files', 'files_struct'],
     ['nsproxy', 'nsproxy'],
+    ['cpus_ptr', 'cpumask'],
     ['bpf_ctx', 'bpf_cg_run_ctx'],
     ['cgroups', 'css_set'],
   ],

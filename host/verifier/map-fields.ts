@@ -144,6 +144,14 @@ export function fieldsOfMap(map: LoadedMap, btf: Btf | null, kernel: Btf): reado
   return fields;
 }
 
+/** Special fields of a map's value as users of the map see it: the kernel never shows them. */
+export function fieldsHiddenFromUsers(map: LoadedMap, btf: Btf): readonly SpecialField[] {
+  const found: SpecialField[] = [];
+  const { valueType } = map.spec;
+  if (valueType !== undefined && valueType !== 0) fieldsOf(btf, btf, valueType, 0, found, 0);
+  return found;
+}
+
 /** What a load of a kptr gives. */
 export interface LoadedKptr {
   readonly btf: 0 | 1;

@@ -3,7 +3,7 @@ import { readReg } from '../liveness.js';
 import { mapFields } from '../map-fields.js';
 import { checkPointerOffset } from '../memory-region.js';
 import { markPrecise } from '../precision.js';
-import { W_A, W_C, W_REF, isPacketType } from '../registers.js';
+import { W_A, W_B, W_C, W_REF, isPacketType } from '../registers.js';
 import { RegType, baseType } from '../reg-type.js';
 import { Errno } from '../verifier-error.js';
 import { checkType, isWritten } from './argument-types.js';
@@ -243,6 +243,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
     case 'PERCPU_BTF':
       if (regs.get(reg, W_A) === 0) env.fail(Errno.EACCES, `Helper has invalid btf_id in R${regno}`);
       meta.resultBtf = regs.get(reg, W_A);
+      meta.isAllocated = regs.get(reg, W_B) === 1;
       return;
     case 'CONST_STR':
       checkConstantString(env, regno);

@@ -19,6 +19,8 @@ export interface CallMeta {
   memSize: number;
   /** BTF of a percpu argument. */
   resultBtf: TypeId;
+  /** It is an object that the program allocated: resultBtf is of the program's BTF. */
+  isAllocated: boolean;
   dynptrId: number;
   dynptrKind: number;
   /** Field that kptr_xchg exchanges. */
@@ -41,6 +43,7 @@ export function newMeta(): CallMeta {
     releaseRegno: 0,
     memSize: 0,
     resultBtf: 0,
+    isAllocated: false,
     dynptrId: 0,
     dynptrKind: 0,
     kptr: null,

@@ -37,9 +37,13 @@ function setStructResult(env: Env, proto: Prototype, struct: string): void {
 
 function setPercpuResult(env: Env, meta: CallMeta): void {
   const { regs } = env;
+  const reg = env.reg(0);
+  if (meta.isAllocated) {
+    setBtfPointer(env, reg, 1, meta.resultBtf, TypeFlag.MEM_ALLOC | TypeFlag.MEM_RCU);
+    return;
+  }
   const { btf } = env.kernel;
   const id = btf.skipModifiers(meta.resultBtf);
-  const reg = env.reg(0);
   if (btf.kind(id) === BtfKind.STRUCT) {
     setBtfPointer(env, reg, 0, id, 0);
     return;

@@ -30,6 +30,25 @@ const RELEASE = `
   r1 = r0
   call kfunc bpf_task_release`;
 
+/** The copy of one CPU of an object of each CPU: the program's own struct, which may be written. */
+const PERCPU = {
+  type: 'SCHED_CLS',
+  c: `struct counters { u64 a; u64 b; };
+    struct value { struct counters __percpu_kptr *each; };
+    int main(struct __sk_buff *ctx);`,
+  maps: [{ type: MAP.ARRAY, value: 'struct value' }],
+} as const;
+const LOADED = `${VALUE}\nr6 = *(u64 *)(r6 +0)\nif r6 == 0x0 goto out\nr1 = r6`;
+const perCpu: readonly VerifierCase[] = (
+  [
+    ['call bpf_this_cpu_ptr\nr1 = *(u64 *)(r0 +8)\n*(u64 *)(r0 +0) = r1', 'ok'],
+    ['call bpf_this_cpu_ptr\nr1 = *(u64 *)(r0 +16)', ['EACCES', 'access beyond struct counters at off 16 size 8']],
+    ['r2 = 0\ncall bpf_per_cpu_ptr\nif r0 == 0x0 goto out\nr1 = *(u64 *)(r0 +8)', 'ok'],
+    ['r2 = 0\ncall bpf_per_cpu_ptr\nr1 = *(u64 *)(r0 +8)', ['EACCES', `R0 invalid mem access 'rcu_ptr_or_null_'`]],
+    ['r1 = *(u64 *)(r6 +0)', ['EACCES', 'R6 is ptr_counters access percpu memory: off=0']],
+  ] as const
+).map(([use, want]) => ({ rule: 'object of each CPU', name: use, ...PERCPU, text: `${LOADED}\n${use}${OUT}`, want })); // prettier-ignore
+
 const cases: readonly VerifierCase[] = [
   { rule: 'kptr exchange', ...tc, text: `${VALUE}${TASK}${XCHG(0, 'r7')}${RELEASE}${OUT}`, want: 'ok' },
   { rule: 'kptr exchange', name: 'NULL', ...tc, text: `${VALUE}${XCHG(0, '0')}${RELEASE}${OUT}`, want: 'ok' },
@@ -210,4 +229,4 @@ const cases: readonly VerifierCase[] = [
   },
 ];
 
-verifierCases('kptrs', cases);
+verifierCases('kptrs', [...cases, ...perCpu]);
