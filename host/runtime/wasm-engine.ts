@@ -5,7 +5,6 @@ import type { GuestMemory } from '../mm/guest-memory.js';
 import type { JitKnobs } from '../profiles/profile.js';
 import type { GuestAddress } from '../quantities.js';
 import type { WasmEnvironment } from '../wasm/environment.js';
-import { enterHostCalls } from '../wasm/host-calls.js';
 import { type WasmSource, argumentsOf } from '../wasm/module.js';
 import { ProgramThrow, ProgramUnwind, type EngineRun, type GateHandler, type RawOops } from './engine.js';
 import { OopsSignal, WasmFaults, faultAt, siteOf } from './wasm-faults.js';
@@ -74,12 +73,11 @@ export class WasmEngine {
       perCpuOffset: options.perCpuOffset ?? 0n,
       stackSize: options.stackSize ?? DEFAULT_STACK,
     });
-    this.#programs = new WasmPrograms(this.#state);
-    this.#faults = new WasmFaults(this.#state, memory, jit, (handle) => this.#programs.get(handle));
-    enterHostCalls(this.#programs.table, {
+    this.#programs = new WasmPrograms(this.#state, {
       gate: (handle, number) => this.#gate(handle, this.#programs.gate(number)),
       tail: (handle, array, index, slot) => this.#tail(handle, array, index, slot),
     });
+    this.#faults = new WasmFaults(this.#state, memory, jit, (handle) => this.#programs.get(handle));
   }
 
   /** As WasmPrograms.load. */
@@ -266,7 +264,7 @@ export class WasmEngine {
     return r0;
   }
 
-  /** Decides a tail call: number in the table, or -1. 6.12 counts only calls that are taken. */
+  /** Decides a tail call: entry in the caller's table, or -1. 6.12 counts only calls that are taken. */
   #tail(handle: number, array: GuestAddress, index: bigint, slot: number): number {
     const { offMapMaxEntries, offArrayPtrs, version } = this.#jit;
     const state = this.#state;
@@ -286,9 +284,12 @@ export class WasmEngine {
     const target = read(BigInt.asUintN(64, array + BigInt(offArrayPtrs) + 8n * index), 8);
     if (target === 0n) return -1;
     if (late) state.tailCalls++;
-    const program = this.#running?.options.tailCall?.(target);
+    const running = this.#running;
+    const program = running?.options.tailCall?.(target);
     if (!program) return -1;
-    return (this.#running?.isChecked ? this.#programs.checked(program) : program).slot;
+    const caller = this.#programs.get(handle) as WasmProgram;
+    if (!running?.isChecked) return this.#programs.tailEntry(caller, program);
+    return this.#programs.tailEntry(this.#programs.checked(caller), this.#programs.checked(program));
   }
 }
 

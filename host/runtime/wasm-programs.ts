@@ -1,5 +1,6 @@
 import type { GuestAddress, InsnIndex } from '../quantities.js';
-import { HOST_ENTRIES } from '../wasm/host-calls.js';
+import { type HostCalls, type HostFunctions, hostFunctions } from '../wasm/host-calls.js';
+import { ProgramTable } from '../wasm/program-table.js';
 import { type TranslationOptions, type WasmSource, translateProgram } from '../wasm/module.js';
 import { callTargets } from './interpreter.js';
 import { checkRaw } from './raw-check.js';
@@ -15,8 +16,7 @@ export interface WasmProgram {
   /** Values of pointers to its functions. */
   readonly addresses: readonly GuestAddress[];
   readonly functions: readonly WasmFunction[];
-  /** Number of function 0 in the table that tail calls go through. */
-  readonly slot: number;
+  readonly table: ProgramTable;
   /** What it was made with. */
   readonly options: WasmLoadOptions;
 }
@@ -32,21 +32,27 @@ const UNPLACED = 0xffffffffa8000000n;
 
 /** The programs of a WasmEngine as modules: their functions, by what names them. */
 export class WasmPrograms {
-  /** Host calls, then function 0 of each program: what tail calls go through. */
-  readonly table = new WebAssembly.Table({ element: 'anyfunc', initial: HOST_ENTRIES });
+  readonly #host: HostFunctions;
   /** Addresses of the gates that programs call, by the numbers they have in the programs. */
   readonly #gates: GuestAddress[] = [];
   readonly #gateNumbers = new Map<GuestAddress, number>();
-  readonly #free: number[] = [];
   readonly #byAddress = new Map<GuestAddress, { program: WasmProgram; index: number }>();
   readonly #byHandle = new Map<number, WasmProgram>();
   readonly #checkedPrograms = new Map<WasmProgram, WasmProgram>();
   /** By the slot where function 0 goes on in them. */
   readonly #resumed = new Map<WasmProgram, Map<InsnIndex, WasmFunction>>();
+  /** Programs that went on in one by tail call, and those that one went on in. */
+  readonly #callers = new Map<WasmProgram, Set<WasmProgram>>();
+  readonly #callees = new Map<WasmProgram, Set<WasmProgram>>();
   /** Down from the top, away from those of loaded programs. */
   #rawHandles = 0x80000000;
 
-  constructor(private readonly state: WasmState) {}
+  constructor(
+    private readonly state: WasmState,
+    calls: HostCalls,
+  ) {
+    this.#host = hostFunctions(calls);
+  }
 
   /**
    * Translates a program; `handle` is what fault records name it by, `addresses` the values of pointers to its
@@ -70,11 +76,10 @@ export class WasmPrograms {
     addresses: readonly GuestAddress[],
     options: WasmLoadOptions,
   ): WasmProgram {
-    const functions = this.#functions(source, handle, addresses, options);
-    const slot = this.#free.pop() ?? this.table.grow(1);
-    this.table.set(slot, functions[0] as () => unknown);
+    const table = new ProgramTable(this.#host);
+    const functions = this.#functions(source, handle, addresses, options, table);
     const { raw = false, verified = false } = options;
-    return { handle, source, raw, verified, addresses, functions, slot, options };
+    return { handle, source, raw, verified, addresses, functions, table, options };
   }
 
   #functions(
@@ -82,6 +87,7 @@ export class WasmPrograms {
     handle: number,
     addresses: readonly GuestAddress[],
     { raw = false, verified = false, partSlots, mainArguments }: WasmLoadOptions,
+    { table }: ProgramTable,
     resume?: InsnIndex,
   ): WasmFunction[] {
     const bytes = translateProgram(this.state.environment, source, {
@@ -96,7 +102,7 @@ export class WasmPrograms {
     });
     const module = new WebAssembly.Module(bytes as BufferSource);
     const { exports } = new WebAssembly.Instance(module, {
-      env: { memory: this.state.memory, table: this.table },
+      env: { memory: this.state.memory, table },
     });
     return source.functions.map((_, index) => exports[`f${index}`] as WasmFunction);
   }
@@ -112,8 +118,8 @@ export class WasmPrograms {
     if (!known) this.#resumed.set(program, (known = new Map()));
     let made = known.get(slot);
     if (!made) {
-      const { source, handle, addresses, options } = program;
-      made = this.#functions(source, handle, addresses, options, slot)[0];
+      const { source, handle, addresses, options, table } = program;
+      made = this.#functions(source, handle, addresses, options, table, slot)[0];
       known.set(slot, made);
     }
     return made;
@@ -161,15 +167,30 @@ export class WasmPrograms {
     return this.#byAddress.get(BigInt.asUintN(64, pointer));
   }
 
+  /** Entry of `target` in the table of `caller`, which goes on in it. */
+  tailEntry(caller: WasmProgram, target: WasmProgram): number {
+    addTo(this.#callers, target, caller);
+    addTo(this.#callees, caller, target);
+    return caller.table.entryOf(target.functions[0]);
+  }
+
   unload(program: WasmProgram): void {
     for (const address of program.addresses) this.#byAddress.delete(address);
     this.#byHandle.delete(program.handle);
     const checked = this.#checkedPrograms.get(program);
     this.#checkedPrograms.delete(program);
     for (const each of checked ? [program, checked] : [program]) {
-      this.table.set(each.slot, null);
-      this.#free.push(each.slot);
+      for (const caller of this.#callers.get(each) ?? []) caller.table.remove(each.functions[0]);
+      for (const callee of this.#callees.get(each) ?? []) this.#callers.get(callee)?.delete(each);
+      this.#callers.delete(each);
+      this.#callees.delete(each);
       this.#resumed.delete(each);
     }
   }
+}
+
+function addTo<T>(sets: Map<T, Set<T>>, key: T, value: T): void {
+  const set = sets.get(key);
+  if (set) set.add(value);
+  else sets.set(key, new Set([value]));
 }

@@ -1,14 +1,12 @@
-// Calls of generated code to the host. They go through the first entries of the table that all programs of an engine
-// share: a module that imports functions takes twice as long to become an instance.
+// Calls of generated code to the host. They go through the first entries of each program's table: a module that
+// imports functions takes twice as long to become an instance.
 import type { ByteWriter } from './byte-writer.js';
 import { CALL, END, I32, I64, LOCAL_GET } from './opcodes.js';
 import { type FunctionType, imported, name, newModule, section, typeSection } from './sections.js';
 
-/** Entries of the table. */
+/** Entries of a table. */
 export const GATE_ENTRY = 0;
 export const TAIL_ENTRY = 1;
-/** Entries that programs do not have. */
-export const HOST_ENTRIES = 2;
 
 /** gate(handle, number of the gate) -> R0. */
 export const GATE_TYPE: FunctionType = [[I32, I32], [I64]];
@@ -21,8 +19,10 @@ export interface HostCalls {
   tail(handle: number, array: bigint, index: bigint, slot: number): number;
 }
 
-/** Puts the host's functions into the table, as functions of WebAssembly. */
-export function enterHostCalls(table: WebAssembly.Table, calls: HostCalls): void {
+/** The host's functions as functions of WebAssembly, by their entries in a table. */
+export type HostFunctions = readonly (() => unknown)[];
+
+export function hostFunctions(calls: HostCalls): HostFunctions {
   const module = new WebAssembly.Module(hostCallsModule() as BufferSource);
   const { exports } = new WebAssembly.Instance(module, {
     env: {
@@ -31,8 +31,10 @@ export function enterHostCalls(table: WebAssembly.Table, calls: HostCalls): void
         calls.tail(handle >>> 0, BigInt.asUintN(64, array), BigInt.asUintN(32, index), slot),
     },
   });
-  table.set(GATE_ENTRY, exports.gate as () => unknown);
-  table.set(TAIL_ENTRY, exports.tail as () => unknown);
+  const functions: (() => unknown)[] = [];
+  functions[GATE_ENTRY] = exports.gate as () => unknown;
+  functions[TAIL_ENTRY] = exports.tail as () => unknown;
+  return functions;
 }
 
 function hostCallsModule(): Uint8Array {
