@@ -141,7 +141,7 @@ export function checkReturn(env: Env, regno = 0): void {
   if (!env.privileged && regs.type(reg) !== RegType.SCALAR) {
     env.fail(Errno.EACCES, `R${regno} leaks addr as return value`);
   }
-  const type = typeName(regs.type(reg));
+  const type = typeName(regs.type(reg), env.legacy);
   if (isSubprogram) {
     if (regs.type(reg) !== RegType.SCALAR) {
       env.fail(Errno.EINVAL, `At subprogram exit the register R${regno} is not a scalar value (${type})`);

@@ -71,7 +71,7 @@ export function simulateStore(env: Env, at: InsnIndex): void {
   readReg(env, dst);
   const type = env.regs.type(env.reg(dst));
   if (!fromReg && env.legacy && type === RegType.CTX) {
-    env.fail(Errno.EACCES, `BPF_ST stores into R${dst} ${typeName(type)} is not allowed`);
+    env.fail(Errno.EACCES, `BPF_ST stores into R${dst} ${typeName(type, env.legacy)} is not allowed`);
   }
   accessMemory(env, dst, {
     off: code.off[at],
@@ -133,7 +133,7 @@ export function simulateAtomic(env: Env, at: InsnIndex): void {
   const type = regs.type(env.reg(dst));
   const arenaRefused = type === RegType.ARENA && FETCHING_BITWISE.has(imm);
   if (NO_ATOMICS.has(baseType(type)) || arenaRefused) {
-    env.fail(Errno.EACCES, `BPF_ATOMIC stores into R${dst} ${typeName(type)} is not allowed`);
+    env.fail(Errno.EACCES, `BPF_ATOMIC stores into R${dst} ${typeName(type, env.legacy)} is not allowed`);
   }
   let loaded = -1;
   if ((imm & isa.BPF_FETCH) !== 0) {

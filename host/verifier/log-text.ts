@@ -57,12 +57,12 @@ const BASE_NAMES: Record<number, string> = {
   [RegType.CONST_DYNPTR]: 'dynptr_ptr',
 };
 
-/** A register type as messages name it: `trusted_ptr_or_null_`, `map_value`, ... */
-export function typeName(type: number): string {
+/** A register type as messages name it: `trusted_ptr_or_null_`, `map_value`, ...; `legacy` = by Linux 6.1. */
+export function typeName(type: number, legacy = false): string {
   const base = type & BASE_TYPE_MASK;
   let prefix = '';
   if (type & TypeFlag.MEM_RDONLY) prefix += 'rdonly_';
-  if (type & TypeFlag.MEM_RINGBUF) prefix += 'ringbuf_';
+  if (type & TypeFlag.MEM_RINGBUF) prefix += legacy ? 'alloc_' : 'ringbuf_';
   if (type & TypeFlag.MEM_USER) prefix += 'user_';
   if (type & TypeFlag.MEM_PERCPU) prefix += 'percpu_';
   if (type & TypeFlag.MEM_RCU) prefix += 'rcu_';
@@ -191,7 +191,7 @@ export function registerText(env: Env, reg: HostAddress, frame: number): string 
     const value = BigInt.asIntN(64, regs.value(reg));
     return precise + (legacy ? value.toString() : number(value));
   }
-  let text = typeName(type);
+  let text = typeName(type, legacy);
   if (base === RegType.ARENA) return text;
   if (base === RegType.STACK) {
     const target = regs.get(reg, W_FRAME);
@@ -283,7 +283,7 @@ function legacySpillText(env: Env, reg: HostAddress): string {
   const { regs } = env;
   const type = regs.type(reg);
   const precise = regs.get(reg, W_PRECISE) !== 0 ? 'P' : '';
-  if (type !== RegType.SCALAR) return typeName(type);
+  if (type !== RegType.SCALAR) return typeName(type, true);
   return precise + (regs.isConst(reg) ? BigInt.asIntN(64, regs.value(reg)).toString() : '');
 }
 

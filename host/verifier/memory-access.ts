@@ -109,7 +109,7 @@ function accessBuffer(env: Env, regno: number, access: Access): void {
   const { regs } = env;
   const type = regs.type(env.reg(regno));
   if (access.isWrite && baseType(type) === RegType.BUF && hasFlag(type, TypeFlag.MEM_RDONLY)) {
-    env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type)}`);
+    env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type, env.legacy)}`);
   }
   checkBuffer(env, regno, access.off + regs.off(env.reg(regno)), access.size);
   if (!access.isWrite && access.value >= 0) regs.setUnknown(env.reg(access.value));
@@ -141,7 +141,7 @@ function accessMem(env: Env, regno: number, access: Access): void {
   const reg = env.reg(regno);
   const type = regs.type(reg);
   if (access.isWrite && hasFlag(type, TypeFlag.MEM_RDONLY)) {
-    env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type)}`);
+    env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type, env.legacy)}`);
   }
   checkLeak(env, access, 'mem');
   checkRegion(env, regno, access.off + regs.off(reg), access.size, regs.get(reg, W_A), false);
@@ -230,7 +230,7 @@ export function accessMemory(env: Env, regno: number, access: Access, strictOnce
       if (!access.isWrite && access.value >= 0) regs.setUnknown(env.reg(access.value));
       break;
     default:
-      env.fail(Errno.EACCES, `R${regno} invalid mem access '${typeName(type)}'`);
+      env.fail(Errno.EACCES, `R${regno} invalid mem access '${typeName(type, env.legacy)}'`);
   }
   if (!access.isWrite && access.value >= 0) {
     env.mem.words[(env.reg(access.value) >> 2) + W_LIVE] |= LIVE_WRITTEN;

@@ -91,7 +91,7 @@ export function checkRegion(
 export function checkPointerOffset(env: Env, regno: number, fixedOk: boolean): void {
   const { regs } = env;
   const reg = env.reg(regno);
-  const name = typeName(regs.type(reg));
+  const name = typeName(regs.type(reg), env.legacy);
   const off = regs.off(reg);
   if (off < 0) env.fail(Errno.EACCES, `negative offset ${name} ptr R${regno} off=${off} disallowed`);
   if (!fixedOk && off !== 0) {

@@ -13,7 +13,7 @@ export function accessSocket(env: Env, regno: number, access: Access): void {
   const { regs } = env;
   const reg = env.reg(regno);
   const type = regs.type(reg);
-  const name = typeName(type);
+  const name = typeName(type, env.legacy);
   if (access.isWrite) env.fail(Errno.EACCES, `R${regno} cannot write into ${name}`);
   const off = access.off + regs.off(reg);
   if (regs.smin(reg) < 0n) {

@@ -24,7 +24,7 @@ const NO_ARITHMETIC = new Set<number>([
 /** Offsets so large that later checks could overflow are refused. */
 function checkSane(env: Env, reg: HostAddress, type: number): void {
   const { regs } = env;
-  const name = typeName(type);
+  const name = typeName(type, env.legacy);
   if (regs.isConst(reg)) {
     const value = BigInt.asIntN(64, regs.value(reg));
     if (value >= LIMIT || value <= -LIMIT) {
@@ -50,13 +50,16 @@ function checkSane(env: Env, reg: HostAddress, type: number): void {
 function checkType(env: Env, to: number, ptr: HostAddress, op: number, known: boolean, value: bigint): void {
   const type = env.regs.type(ptr);
   if (mayBeNull(type)) {
-    env.fail(Errno.EACCES, `R${to} pointer arithmetic on ${typeName(type)} prohibited, null-check it first`);
+    env.fail(
+      Errno.EACCES,
+      `R${to} pointer arithmetic on ${typeName(type, env.legacy)} prohibited, null-check it first`,
+    );
   }
   const base = baseType(type);
   if (!NO_ARITHMETIC.has(base)) return;
   if (base === RegType.FLOW_KEYS && known) return;
   if (base === RegType.CONST_MAP_PTR && known && value === 0n && op === isa.BPF_ADD) return;
-  env.fail(Errno.EACCES, `R${to} pointer arithmetic on ${typeName(type)} prohibited`);
+  env.fail(Errno.EACCES, `R${to} pointer arithmetic on ${typeName(type, env.legacy)} prohibited`);
 }
 
 /** What makes the pointer what it is, apart from its numbers. */

@@ -78,13 +78,16 @@ export function checkType(env: Env, proto: Prototype, index: number, arg: Argume
   if (meta.kptr !== null && hasFlag(type, MEM_ALLOC)) type &= ~(MEM_ALLOC | MEM_PERCPU);
   if (!accepted.includes(type)) {
     const known = accepted.filter((one) => !env.legacy || !hasFlag(one, PTR_TRUSTED | MEM_RCU | MEM_ALLOC));
-    const names = known.map((one) => typeName(one)).join(', ');
-    env.fail(Errno.EACCES, `R${regno} type=${typeName(real)} expected=${names}`);
+    const names = known.map((one) => typeName(one, env.legacy)).join(', ');
+    env.fail(Errno.EACCES, `R${regno} type=${typeName(real, env.legacy)} expected=${names}`);
   }
   if (baseType(type) !== RegType.BTF_ID) return;
   if (MEMORY_KINDS.has(arg.kind) && isWritten(proto, index, arg.kind)) {
     const name = helperName(proto.id);
-    env.fail(Errno.EACCES, `${name}() may write into memory pointed by R${regno} type=${typeName(real)}`);
+    env.fail(
+      Errno.EACCES,
+      `${name}() may write into memory pointed by R${regno} type=${typeName(real, env.legacy)}`,
+    );
   }
   if (!env.legacy && mayBeNull(real) && (!arg.nullable || arg.release)) {
     env.fail(Errno.EACCES, `Possibly NULL pointer passed to helper arg${regno}`);

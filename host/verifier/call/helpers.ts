@@ -225,7 +225,7 @@ export function simulateHelper(env: Env, at: InsnIndex): InsnIndex {
     accessMemory(env, meta.raw.regno, { off: i, size: 1, isWrite: true, value: -1, signExtend: false });
   }
   if (id === DYNPTR_FROM_MEM && baseType(regs.type(env.reg(1))) !== RegType.MAP_VALUE) {
-    const name = typeName(regs.type(env.reg(1)));
+    const name = typeName(regs.type(env.reg(1)), env.legacy);
     env.fail(Errno.EACCES, `Unsupported reg type ${name} for bpf_dynptr_from_mem data`);
   }
   if (id === SPIN_LOCK || id === SPIN_UNLOCK) simulateLock(env, id);

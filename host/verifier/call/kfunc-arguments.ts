@@ -87,7 +87,7 @@ function checkStruct(env: Env, call: KfuncCall, index: number, pointee: TypeId):
   if (!isStruct && SOCKETS[base] === undefined) {
     env.fail(
       Errno.EINVAL,
-      `arg#${index} is ${typeName(type)} expected ${typeName(RegType.BTF_ID)} or socket`,
+      `arg#${index} is ${typeName(type, env.legacy)} expected ${typeName(RegType.BTF_ID)} or socket`,
     );
   }
   const own = isStruct ? regs.get(reg, W_B) : 0;
@@ -203,7 +203,7 @@ function checkPointer(env: Env, call: KfuncCall, index: number, pointer: TypeId)
   if (call.kfunc.name === 'bpf_cast_to_kern_ctx' || isContext(env, pointee.name)) {
     checkOffset(env, regno, isReleased(env, call, reg));
     if (type !== RegType.CTX) {
-      env.fail(Errno.EINVAL, `arg#${index} expected pointer to ctx, but got ${typeName(type)}`);
+      env.fail(Errno.EINVAL, `arg#${index} expected pointer to ctx, but got ${typeName(type, env.legacy)}`);
     }
     return false;
   }

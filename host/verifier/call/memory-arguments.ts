@@ -41,7 +41,8 @@ export function checkHelperMemory(
   const reg = env.reg(regno);
   const type = regs.type(reg);
   const off = regs.off(reg);
-  const refuse = (): never => env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type)}`);
+  const refuse = (): never =>
+    env.fail(Errno.EACCES, `R${regno} cannot write into ${typeName(type, env.legacy)}`);
   switch (baseType(type)) {
     case RegType.PACKET:
     case RegType.PACKET_META:
@@ -84,7 +85,7 @@ export function checkHelperMemory(
       break;
   }
   if (zeroOk && size === 0 && regs.isZero(reg)) return;
-  env.fail(Errno.EACCES, `R${regno} type=${typeName(type)} expected=${typeName(RegType.STACK)}`);
+  env.fail(Errno.EACCES, `R${regno} type=${typeName(type, env.legacy)} expected=${typeName(RegType.STACK)}`);
 }
 
 /** Memory of `size` bytes that is read and written. */

@@ -244,7 +244,7 @@ const shown: readonly Shown[] = [
         call bpf_ringbuf_submit${OUT}`,
     },
     state: 'R0_w=ringbuf_mem_or_null(id=2,ref_obj_id=2,sz=8) refs=2',
-    state61: 'R0_w=ringbuf_mem_or_null(id=2,ref_obj_id=2,off=0,imm=0) refs=2',
+    state61: 'R0_w=alloc_mem_or_null(id=2,ref_obj_id=2,off=0,imm=0) refs=2',
   },
   {
     name: 'function',

@@ -425,7 +425,7 @@ const helperMemory: readonly VerifierCase[] = [
     ),
     {
       ...two,
-      want61: eacces('R2 type=ctx expected=fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf'),
+      want61: eacces('R2 type=ctx expected=fp, pkt, pkt_meta, map_key, map_value, mem, alloc_mem, buf'),
     },
   ),
   row(

@@ -126,7 +126,7 @@ const sockmaps: readonly VerifierCase[] = [
 
 const TASK = '\nr6 = *(u64 *)(r1 +8)';
 const RING = [{ type: MAP.RINGBUF, key: 0, value: 0, max: 4096 }];
-const MEMORY = 'fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf';
+const MEMORY = 'fp, pkt, pkt_meta, map_key, map_value, mem, alloc_mem, buf';
 const WRITES = '%s() may write into memory pointed by R%d type=%s';
 const NULLABLE = 'Possibly NULL pointer passed to helper arg%d';
 const OTHER = 'R%d is of type %s but %s is expected';

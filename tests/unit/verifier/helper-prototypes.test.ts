@@ -12,16 +12,17 @@ import { MAP, type Verdict, type VerifierCase, verifierGroups } from '../../supp
 
 /** Types that each kind of argument takes, as the kernels name them: 6.12, then 6.1 when it differs. */
 const MAP_MEMORY = 'fp, pkt, pkt_meta, map_key, map_value';
-const MEMORY = `${MAP_MEMORY}, mem, ringbuf_mem, buf`;
+const MEMORY = `${MAP_MEMORY}, mem, ringbuf_mem, buf, trusted_ptr_`;
+const MEMORY_61 = `${MAP_MEMORY}, mem, alloc_mem, buf`;
 const SOCKS = 'sock_common, sock, tcp_sock, xdp_sock';
 const TAKEN: Readonly<Record<string, readonly [string, string?]>> = {
   KEY: [MAP_MEMORY],
   VALUE: [MAP_MEMORY],
   UNINIT_VALUE: [MAP_MEMORY],
-  MEM: [`${MEMORY}, trusted_ptr_`, MEMORY],
-  UNINIT_MEM: [`${MEMORY}, trusted_ptr_`, MEMORY],
-  FIXED_MEM: [`${MEMORY}, trusted_ptr_`, MEMORY],
-  UNINIT_FIXED_MEM: [`${MEMORY}, trusted_ptr_`, MEMORY],
+  MEM: [MEMORY, MEMORY_61],
+  UNINIT_MEM: [MEMORY, MEMORY_61],
+  FIXED_MEM: [MEMORY, MEMORY_61],
+  UNINIT_FIXED_MEM: [MEMORY, MEMORY_61],
   SIZE: ['scalar'],
   SIZE0: ['scalar'],
   ALLOC_SIZE: ['scalar'],
@@ -32,7 +33,7 @@ const TAKEN: Readonly<Record<string, readonly [string, string?]>> = {
   'SOCK_COMMON/BTF': [`${SOCKS}, ptr_, trusted_ptr_`, `${SOCKS}, ptr_`],
   BTF: ['ptr_, trusted_ptr_, rcu_ptr_', 'ptr_'],
   SPIN_LOCK: ['map_value, ptr_', 'map_value'],
-  RINGBUF_MEM: ['ringbuf_mem'],
+  RINGBUF_MEM: ['ringbuf_mem', 'alloc_mem'],
   PERCPU_BTF: ['percpu_ptr_, percpu_rcu_ptr_, percpu_trusted_ptr_', 'percpu_ptr_'],
   FUNC: ['func'],
   STACK0: ['fp'],
@@ -331,7 +332,8 @@ function resultChange(fact: HelperFact): Change {
   if (kind === 'void') return { ...base, want: eacces('R0 !read_ok') };
   if (nullable === undefined) return { ...base, want: 'ok' };
   const isStruct = kind!.includes('BTF');
-  return { ...base, want: memory(isStruct ? 'ptr_or_null_' : `${kind!.replace(' ', '_')}_or_null`) };
+  const type = isStruct ? 'ptr_or_null_' : `${kind!.replace(' ', '_')}_or_null`;
+  return { ...base, want: memory(type), want61: memory(type.replace('ringbuf', 'alloc')) };
 }
 
 /** Licence, and the type of the map. */

@@ -310,18 +310,14 @@ const branches: readonly VerifierCase[] = [
     `${NEW(-8)}${NEXT(-8)}\nr6 = r0${NEXT(-8)}\nif r6 == 0x0 goto end\nr0 = *(u32 *)(r6 +0)\nend: r6 = 0${DESTROY(-8)}${OUT}`,
     { want: 'ok' },
   ),
-  row(
-    'R%d type=%s expected=',
-    'given back twice',
-    `${RESERVE()}\nr8 = r7${SUBMIT()}${SUBMIT('r8')}${OUT}`,
-    both(eacces('R1 type=scalar expected=ringbuf_mem')),
-  ),
-  row(
-    'R%d type=%s expected=',
-    'not tested for NULL',
-    `${RESERVE().replace(/if .*/, '')}${SUBMIT()}${OUT}`,
-    both(eacces('R1 type=ringbuf_mem_or_null expected=ringbuf_mem')),
-  ),
+  row('R%d type=%s expected=', 'given back twice', `${RESERVE()}\nr8 = r7${SUBMIT()}${SUBMIT('r8')}${OUT}`, {
+    want: eacces('R1 type=scalar expected=ringbuf_mem'),
+    want61: eacces('R1 type=scalar expected=alloc_mem'),
+  }),
+  row('R%d type=%s expected=', 'not tested for NULL', `${RESERVE().replace(/if .*/, '')}${SUBMIT()}${OUT}`, {
+    want: eacces('R1 type=ringbuf_mem_or_null expected=ringbuf_mem'),
+    want61: eacces('R1 type=alloc_mem_or_null expected=alloc_mem'),
+  }),
   row(
     'R%d type=%s expected=',
     'tested in the copy',
