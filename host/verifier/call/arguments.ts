@@ -194,7 +194,7 @@ export function checkArgument(env: Env, proto: Prototype, index: number, meta: C
   const regno = index + 1;
   const reg = readReg(env, regno);
   const type = regs.type(reg);
-  if (arg.kind === 'ANY') {
+  if (arg.kind === 'ANY' || (arg.kind === 'SCALAR' && env.legacy)) {
     if (!env.privileged && type !== RegType.SCALAR) {
       env.fail(Errno.EACCES, `R${regno} leaks addr into helper function`);
     }
