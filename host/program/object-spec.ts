@@ -17,6 +17,7 @@ import { programBtf } from './program-btf.js';
 import type { MapSpec, ObjectSpec, ProgramSpec } from './program-spec.js';
 import { type MapPlaces, relocateSection } from './relocate.js';
 import { sectionRule } from './section-table.js';
+import { readStructOps, type StructOpsMember } from './struct-ops.js';
 
 const ARENA_SECTION = '.addr_space.1';
 /** Every program has its own copy of the subprograms it uses. */
@@ -57,6 +58,7 @@ export function readObjectSpec(
   const externs = readExterns(object, btf, kernel, sources, name);
   const functions = new FunctionTable(object);
   const { maps, places } = readMaps(object, btf, name, options.cpus ?? 1, externs, functions);
+  const structOps = readStructOps(object, btf, kernel, functions);
   const license = cString(object.section('license')?.data);
 
   relocateCore(object, functions, btf, ext, kernel);
@@ -72,7 +74,7 @@ export function readObjectSpec(
       const expected = `at most ${MAX_LINKED_BYTES} bytes of linked programs, found more`;
       throw programError('PROGRAM_SIZE', code.section.name, code.start * INSN_SIZE, expected);
     }
-    return { ...identity(code, kernel), license, maps, btf, ...linked };
+    return { ...identity(code, kernel, structOps.get(code)), license, maps, btf, ...linked };
   });
   return { name, license, maps, programs, btf };
 }
@@ -150,6 +152,7 @@ function relocateCore(
 function identity(
   code: CodeFunction,
   kernel: Btf | null,
+  implemented: StructOpsMember | undefined,
 ): Pick<ProgramSpec, 'name' | 'section' | 'type' | 'expectedAttachType' | 'flags' | 'attach'> {
   const section = code.section.name;
   const rule = sectionRule(section);
@@ -161,8 +164,9 @@ function identity(
     name: code.name,
     section,
     type: rule.type,
-    expectedAttachType: rule.attachType,
+    expectedAttachType: implemented?.index ?? rule.attachType,
     flags: rule.flags,
-    attach: rule.attach === null ? null : attachTarget(rule.attach, rule.target, kernel),
+    attach:
+      implemented?.attach ?? (rule.attach === null ? null : attachTarget(rule.attach, rule.target, kernel)),
   };
 }

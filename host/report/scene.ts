@@ -41,7 +41,8 @@ export interface PreparedRun {
 const SCHED_CLS = 3;
 const SCHED_ACT = 4;
 const XDP = 6;
-const TRACING = [2, 5, 17, 24, 26, 29];
+const TRACING = [2, 5, 17, 26, 29];
+const RAW_TRACEPOINT_WRITABLE = 24;
 /** Types that run on an sk_buff or xdp_buff. */
 const PACKETS = [1, 3, 4, 6, 8, 10, 11, 12, 14, 19];
 /** Bytes of a context that has no structure, or is it itself (syscall, cgroup device). */
@@ -86,6 +87,7 @@ function sample(kernel: Kernel, spec: ProgramSpec): ProgramContext {
   if (spec.attach && spec.attach.btfId !== 0)
     return testRunContext(kernel, spec, { kind: spec.attach.kind === 'iter' ? 'iter' : 'attach+trigger' });
   if (TRACING.includes(spec.type)) return kernel.context.tracing([]);
+  if (spec.type === RAW_TRACEPOINT_WRITABLE) return kernel.context.tracing([kernel.sample('page')]);
   if (PACKETS.includes(spec.type))
     return testRunContext(kernel, spec, { kind: 'data', data: bytesOf(SAMPLE_FRAME) });
   return sampleKernelContext(kernel, spec.type) ?? kernel.context.raw(new Uint8Array(RAW_CONTEXT));

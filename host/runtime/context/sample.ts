@@ -1,5 +1,5 @@
 import type { Btf } from '../../btf/btf.js';
-import { BtfKind, type BtfFuncProto } from '../../btf/types.js';
+import { type BtfComposite, BtfKind, type BtfFuncProto, type BtfType } from '../../btf/types.js';
 import { UsageError } from '../../errors.js';
 import type { TypeId } from '../../quantities.js';
 import type { AttachTarget } from '../../program/program-spec.js';
@@ -12,6 +12,7 @@ function targetProto(btf: Btf, target: AttachTarget): { proto: BtfFuncProto; ski
   let type = btf.type(target.btfId);
   let skipped = 0;
   if (type.kind === BtfKind.FUNC) type = btf.type(type.type);
+  else if (type.kind === BtfKind.STRUCT) type = implementedProto(btf, type, target);
   else if (type.kind === BtfKind.TYPEDEF) {
     type = btf.type(btf.skipModifiers(type.id));
     if (type.kind === BtfKind.PTR) type = btf.type(btf.skipModifiers(type.type));
@@ -22,6 +23,13 @@ function targetProto(btf: Btf, target: AttachTarget): { proto: BtfFuncProto; ski
     'USAGE_ATTACH',
     `attach target ${target.target}: expected a function or tracepoint of the BTF, found type ${target.btfId}`,
   );
+}
+
+/** Prototype of the member `struct.member` that a program implements. */
+function implementedProto(btf: Btf, struct: BtfComposite, { target }: AttachTarget): BtfType {
+  const member = struct.members.find(({ name }) => name === target.split('.')[1]);
+  const pointer = member === undefined ? struct : btf.type(btf.skipModifiers(member.type));
+  return pointer.kind === BtfKind.PTR ? btf.type(btf.skipModifiers(pointer.type)) : pointer;
 }
 
 /** Number of arguments a traced function or tracepoint passes on. */
