@@ -123,10 +123,24 @@ export function structFields(env: Env, id: TypeId): readonly SpecialField[] {
 }
 
 const cache = new WeakMap<LoadedMap, readonly SpecialField[]>();
+/** Plain memory in Linux 6.1. */
+const NOT_61 = new Set([
+  'bpf_wq',
+  'bpf_list_head',
+  'bpf_list_node',
+  'bpf_rb_root',
+  'bpf_rb_node',
+  'bpf_refcount',
+]);
+const cache61 = new WeakMap<readonly SpecialField[], readonly SpecialField[]>();
 
 /** Special fields of a map's value type, in order of offset. */
 export function mapFields(env: Env, map: LoadedMap): readonly SpecialField[] {
-  return fieldsOfMap(map, env.program.spec.btf, env.kernel.btf);
+  const fields = fieldsOfMap(map, env.program.spec.btf, env.kernel.btf);
+  if (!env.legacy || fields.length === 0) return fields;
+  let known = cache61.get(fields);
+  if (known === undefined) cache61.set(fields, (known = fields.filter(({ kind }) => !NOT_61.has(kind))));
+  return known;
 }
 
 /** The same for passes that do not simulate; `btf` is the program's. */

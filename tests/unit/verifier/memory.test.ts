@@ -425,6 +425,7 @@ const fields: readonly VerifierCase[] = [
     maps: typed,
     c: QUEUED,
     want: eacces('bpf_wq cannot be accessed directly by load/store'),
+    want61: 'ok',
   },
   {
     rule: '%s cannot be accessed directly by load/store',
@@ -434,6 +435,7 @@ const fields: readonly VerifierCase[] = [
     maps: typed,
     c: 'struct n { struct bpf_list_node l; u64 d; }; struct v { struct bpf_spin_lock k; struct bpf_list_head h __contains(n, l); };',
     want: eacces('bpf_list_head cannot be accessed directly by load/store'),
+    want61: 'ok',
   },
   {
     rule: '%s cannot be accessed directly by load/store',
@@ -443,6 +445,7 @@ const fields: readonly VerifierCase[] = [
     maps: typed,
     c: 'struct n { struct bpf_rb_node l; u64 d; }; struct v { struct bpf_spin_lock k; struct bpf_rb_root h __contains(n, l); };',
     want: eacces('bpf_rb_root cannot be accessed directly by load/store'),
+    want61: 'ok',
   },
   {
     rule: '%s cannot be accessed directly by load/store',
