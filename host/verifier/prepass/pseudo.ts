@@ -27,6 +27,7 @@ const BPF_F_SLEEPABLE = 16;
 const PAGE_SIZE = 4096;
 /** What is printed for a descriptor that names no map. */
 const CLOSED_FD = -1;
+const STDERR = 2;
 
 const SLEEPABLE_MAPS = new Set<number>([
   MapType.HASH,
@@ -199,13 +200,14 @@ function mapIndex(pass: Prepass, at: InsnIndex): number {
   const imm = stream.imm[at];
   let index = imm - MAP_FD_BASE;
   let fd = imm;
-  let errno: number = Errno.EBADF;
+  // Every process has its standard streams open.
+  let errno: number = imm >= 0 && imm <= STDERR ? Errno.EINVAL : Errno.EBADF;
   if (src === BPF_PSEUDO_MAP_IDX || src === BPF_PSEUDO_MAP_IDX_VALUE) {
     const { fdArray } = spec;
     if (fdArray === undefined) return pass.fail(Errno.EPROTO, 'fd_idx without fd_array is invalid', at);
     const entry = fdArray[imm];
     if (entry === undefined) return pass.fail(Errno.EFAULT, '', at);
-    if (entry?.kind === 'btf') errno = Errno.EINVAL;
+    errno = entry?.kind === 'btf' ? Errno.EINVAL : Errno.EBADF;
     index = entry?.kind === 'map' ? entry.map : -1;
     fd = entry?.kind === 'map' ? MAP_FD_BASE + entry.map : CLOSED_FD;
   }

@@ -51,6 +51,16 @@ const mapLoads: readonly VerifierCase[] = [
     ...{ ...load(MAP_FD, FD + 1), ...maps(ARRAY) },
     ...both(['EBADF', `fd ${FD + 1} is not pointing to valid bpf_map`]),
   },
+  ...[0, 2].map((fd): VerifierCase => ({
+    ...{ rule: NOT_MAP, name: `standard stream ${fd}`, ...load(MAP_FD, fd), ...maps(ARRAY) },
+    ...both(einval(`fd ${fd} is not pointing to valid bpf_map`)),
+  })),
+  {
+    rule: NOT_MAP,
+    name: 'the first that is not open',
+    ...{ ...load(MAP_FD, 3), ...maps(ARRAY) },
+    ...both(['EBADF', 'fd 3 is not pointing to valid bpf_map']),
+  },
   {
     rule: NOT_MAP,
     name: 'a place in fd_array that is closed',
