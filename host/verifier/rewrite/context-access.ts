@@ -142,8 +142,9 @@ function narrow(pass: Pass, dst: number, size: number, fieldSize: number, shift:
 function readsField(env: RewriteEnvironment, stream: InsnStream, offset: number): boolean {
   if (env.spec.type !== ProgType.SCHED_CLS && env.spec.type !== ProgType.SCHED_ACT) return false;
   for (let at = 0; at < stream.length; at++) {
-    const isLoad = stream.code[at] === (BPF_LDX | BPF_MEM | sizeCode(1));
-    if (!isLoad || stream.off[at] !== offset || stream.inserted[at] === 1) continue;
+    const code = stream.code[at];
+    const isByte = (code & ~0xe0) === (BPF_LDX | sizeCode(1)) && isAccess(code);
+    if (!isByte || stream.off[at] !== offset || stream.inserted[at] === 1) continue;
     if (env.aux.pointerType[stream.origin[at]] === RegType.CTX) return true;
   }
   return false;

@@ -131,6 +131,13 @@ const skb: readonly VerifierCase[] = [
     null,
   ),
   load(
+    'tstamp with tstamp_type, sign-extended',
+    'SCHED_CLS',
+    'r3 = *(s8 *)(r1 +180)\nr2 = *(u64 *)(r1 +152)',
+    (v) => `r3 = *(u8 *)(r1 +${o('tstamp_type', v)})\nw3 &= 3\nr3 = (s8)r3\nr2 = *(u64 *)(r1 +32)`,
+    null,
+  ),
+  load(
     'tstamp stored',
     'SCHED_CLS',
     'r2 = 5\n*(u64 *)(r1 +152) = r2',
