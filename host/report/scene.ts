@@ -49,7 +49,7 @@ const PACKETS = [1, 3, 4, 6, 8, 10, 11, 12, 14, 19];
 const RAW_CONTEXT = 64;
 /** A broadcast IPv4/UDP frame to the discard port. */
 const SAMPLE_FRAME =
-  'ffffffffffff020000000001080045000020000000004011f9cb7f0000017f0000011f900009000c0000deadbeef000000000000';
+  'ffffffffffff0200000000010800450000200000000040117ccb7f0000017f0000011f900009000c0000deadbeef000000000000';
 
 /** Reads a scene; `file` names it in errors. @throws UsageError USAGE_SCENE. */
 export function parseScene(text: string, file = 'scene'): Scene {
