@@ -11,7 +11,16 @@ import {
   REG_UMIN,
   REG_VALUE,
 } from '../layout/verifier';
-import { keepTnum, scalarConst, scalarSync, scalarUnknown, scalarZext, unbound32 } from './bounds';
+import {
+  isLegacy,
+  keepTnum,
+  legacyNarrow,
+  scalarConst,
+  scalarSync,
+  scalarUnknown,
+  scalarZext,
+  unbound32,
+} from './bounds';
 import { tnumMask, tnumRange, tnumValue } from './tnum';
 
 const LOW: u64 = 0xffffffff;
@@ -32,6 +41,10 @@ export function scalarTruncate(reg: usize, bytes: i32): void {
   }
   store<u64>(reg, load<u64>(reg, REG_UMIN), REG_SMIN);
   store<u64>(reg, load<u64>(reg, REG_UMAX), REG_SMAX);
+  if (bytes < 4 && isLegacy()) {
+    legacyNarrow(reg);
+    return;
+  }
   if (bytes < 4) unbound32(reg);
   scalarSync(reg);
 }

@@ -53,6 +53,16 @@ const arithmetic: readonly VerifierCase[] = [
   known('scalar: 32-bit operations clear the upper half', 'w6 += 1', 'r6 <= 0xffffffff', true),
   known('scalar: constants', 'r6 = 7\nr6 *= 6', 'r6 == 0x2a'),
   known('scalar: 32-bit constants', 'w6 = -1', 'w6 == 0xffffffff'),
+  known(
+    'scalar: a byte of the stack that held a small number',
+    'if r6 < 0x5 goto out\nif r6 > 0xa goto out\n*(u8 *)(r10 -24) = r6\nr7 = *(u8 *)(r10 -24)',
+    'w7 >= 0x5',
+  ),
+  known(
+    'scalar: two bytes of the stack that held a small number',
+    'if r6 < 0x5 goto out\nif r6 > 0xa goto out\n*(u16 *)(r10 -24) = r6\nr7 = *(u16 *)(r10 -24)',
+    'w7 s<= 0xa',
+  ),
   known('scalar: move of 32 bits', 'r6 &= 255\nw7 = w6', 'r7 <= 0xff'),
   {
     ...known('scalar: sign extension', 'r8 &= 127\nr7 = (s8)r8', 'r7 <= 0x7f'),
