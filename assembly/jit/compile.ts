@@ -141,7 +141,7 @@ function converge(record: usize): i32 {
   let length = full - savedBefore(siteCount);
   for (let pass: u32 = 1; pass < MAX_PASSES && status === JIT_OK; pass++) {
     const last = length;
-    sizingPass(padded(pass));
+    sizingPass(pass, padded(pass));
     length = full - savedBefore(siteCount);
     if (length !== last) continue;
     store<u32>(record + JIT_CODE_LENGTH, length);

@@ -123,14 +123,35 @@ export function addExit(p: usize, cleanup: usize, sitesBefore: u32): usize {
 let longestSpan: u32 = 0;
 /** The first site whose size the last pass changed: siteCount when none. */
 let firstChanged: u32 = 0;
+/** Bits of JIT_SITE_OPCODE below the distance of an open site to the next one, in sites. */
+const NEXT_SHIFT: u32 = 8;
+/** The first open site: one whose size may still change after pass 1. siteCount when there is none. */
+let firstOpen: u32 = 0;
+
+/**
+ * Whether a branch forwards over `span` sites has one size from pass 1 on, however these change: each is at least
+ * SITE_ROOM - 8 bytes long and at most SITE_ROOM - 2. Branches backwards are open: until all before them stands, they
+ * look longer than they are, from their old end to a new target.
+ */
+function isSettled(kind: u32, distance: i32, span: i32): bool {
+  const shortest = distance - SITE_ROOM * span;
+  const longest = distance - (SITE_ROOM - 6) * span;
+  if (kind === KIND_JUMP && shortest <= 0) return span === 0;
+  return siteSize(kind, shortest, shortRange) === siteSize(kind, longest, shortRange);
+}
 
 /** Turns targets into distances in the template, once all slot ends are known. */
 export function resolveSites(): void {
   longestSpan = 0;
   firstChanged = 0;
+  firstOpen = siteCount;
   const end = sites + siteCount * JIT_SITE_SIZE;
+  let lastOpen: usize = 0;
   for (let site = sites; site < end; site += JIT_SITE_SIZE) {
-    if (load<i32>(site + JIT_SITE_DISTANCE) !== UNRESOLVED) continue;
+    if (load<i32>(site + JIT_SITE_DISTANCE) !== UNRESOLVED) {
+      lastOpen = openSite(lastOpen, site);
+      continue;
+    }
     const i = load<u32>(site + JIT_SITE_INSN);
     const t = load<u32>(site + JIT_SITE_TARGET);
     const before = load<u32>(ends + (t << 3), 4);
@@ -138,54 +159,46 @@ export function resolveSites(): void {
       failAt(JIT_BAD_TARGET, i - 1, t);
       return;
     }
-    const kind = load<u32>(site + JIT_SITE_OPCODE) === JMP ? KIND_JUMP : KIND_COND;
+    const kind = load<u8>(site + JIT_SITE_OPCODE) === JMP ? KIND_JUMP : KIND_COND;
     store<u32>(site + JIT_SITE_TARGET, (before << 2) | kind);
     const distance = load<i32>(ends + (t << 3)) - load<i32>(ends + (i << 3));
     store<i32>(site + JIT_SITE_DISTANCE, distance);
     const span = before - <u32>(site - sites) / JIT_SITE_SIZE - 1;
     // Backwards the span is a huge number.
     if (span > longestSpan && t >= i && distance - SITE_ROOM * <i32>span < 128) longestSpan = span;
+    if (t < i || !isSettled(kind, distance, span)) lastOpen = openSite(lastOpen, site);
   }
+  if (lastOpen !== 0) openSite(lastOpen, end);
 }
 
-/**
- * One sizing pass; the length of the code is that of the template minus the last element of `saved`. What lies before
- * the changes of the last pass, and too far for its branches to lead over them, stays as it is. A branch backwards
- * sees new values at its target, but those only differ behind the first site that changes now.
- */
-export function sizingPass(padding: bool): void {
-  const first = firstChanged > longestSpan ? firstChanged - longestSpan : 0;
-  const site = sites + <usize>first * JIT_SITE_SIZE;
-  const at = saved + ((<usize>first) << 2);
-  if (padding) paddedPass(site, at);
-  else unpaddedPass(site, at);
+/** Puts a site (or the end of all) behind the last open one; 0 = it is the first. */
+function openSite(last: usize, site: usize): usize {
+  if (last === 0) firstOpen = <u32>(site - sites) / JIT_SITE_SIZE;
+  else {
+    const opcode = load<u32>(last + JIT_SITE_OPCODE);
+    store<u32>(last + JIT_SITE_OPCODE, opcode | ((<u32>(site - last) / JIT_SITE_SIZE) << NEXT_SHIFT));
+  }
+  return site;
+}
+
+/** One sizing pass, from 1 on; the length of the code is that of the template minus the last element of `saved`. */
+export function sizingPass(pass: u32, padding: bool): void {
+  if (padding) paddedPass();
+  else if (pass === 1) firstPass();
+  else laterPass();
 }
 
 function noteChange(at: usize): void {
   firstChanged = (<u32>(at - saved)) >> 2;
 }
 
-function unpaddedPass(first: usize, firstAt: usize): void {
+function firstPass(): void {
   const range = shortRange;
   const values = saved;
   const end = sites + siteCount * JIT_SITE_SIZE;
-  let at = firstAt;
+  let at = saved;
   let before = load<i32>(at);
-  let site = first;
-  // Up to the first change nothing needs to be stored.
-  for (; site < end; site += JIT_SITE_SIZE) {
-    const target = load<u32>(site + JIT_SITE_TARGET);
-    const old = load<i32>(at, 4);
-    const rel = load<i32>(site + JIT_SITE_DISTANCE) - load<i32>(values + (target & ~3)) + old;
-    before += SITE_ROOM - siteSize(target & 3, rel, range);
-    if (before !== old) {
-      before -= SITE_ROOM - siteSize(target & 3, rel, range);
-      break;
-    }
-    at += 4;
-  }
-  noteChange(at);
-  for (; site < end; site += JIT_SITE_SIZE) {
+  for (let site = sites; site < end; site += JIT_SITE_SIZE) {
     const target = load<u32>(site + JIT_SITE_TARGET);
     const rel = load<i32>(site + JIT_SITE_DISTANCE) - load<i32>(values + (target & ~3)) + load<i32>(at, 4);
     before += SITE_ROOM - siteSize(target & 3, rel, range);
@@ -194,17 +207,66 @@ function unpaddedPass(first: usize, firstAt: usize): void {
   }
 }
 
+/** Sites to the next open one, or the end; 0 = this one is not open. */
+function nextOpen(site: usize): usize {
+  return load<u32>(site + JIT_SITE_OPCODE) >> NEXT_SHIFT;
+}
+
+/**
+ * Looks at open sites only: what lies between two of them moves as one. What lies before the changes of the last
+ * pass, and too far for its branches to lead over them, stays as it is. A branch backwards sees new values at its
+ * target, but those only differ behind the first site that changes now.
+ */
+function laterPass(): void {
+  const range = shortRange;
+  const values = saved;
+  const end = sites + siteCount * JIT_SITE_SIZE;
+  let first = firstOpen;
+  if (firstChanged > longestSpan && firstChanged - longestSpan > first) first = firstChanged - longestSpan;
+  let site = sites + first * JIT_SITE_SIZE;
+  while (site < end && nextOpen(site) === 0) site += JIT_SITE_SIZE;
+  let at = saved + (((site - sites) / JIT_SITE_SIZE) << 2);
+  // Up to the first change nothing needs to be stored.
+  while (site < end) {
+    const target = load<u32>(site + JIT_SITE_TARGET);
+    const old = load<i32>(at, 4);
+    const rel = load<i32>(site + JIT_SITE_DISTANCE) - load<i32>(values + (target & ~3)) + old;
+    if (load<i32>(at) + SITE_ROOM - siteSize(target & 3, rel, range) !== old) break;
+    const next = nextOpen(site);
+    site += next * JIT_SITE_SIZE;
+    at += next << 2;
+  }
+  noteChange(at);
+  while (site < end) {
+    const target = load<u32>(site + JIT_SITE_TARGET);
+    const old = load<i32>(at, 4);
+    const rel = load<i32>(site + JIT_SITE_DISTANCE) - load<i32>(values + (target & ~3)) + old;
+    const now = load<i32>(at) + SITE_ROOM - siteSize(target & 3, rel, range);
+    const next = nextOpen(site);
+    const stop = at + (next << 2);
+    site += next * JIT_SITE_SIZE;
+    if (now === old) {
+      at = stop;
+      continue;
+    }
+    store<i32>(at, now, 4);
+    const shift = now - old;
+    for (at += 4; at < stop; at += 4) store<i32>(at, load<i32>(at, 4) + shift, 4);
+  }
+}
+
 function siteRel(site: usize, at: usize): i32 {
   const target = load<i32>(saved + (load<u32>(site + JIT_SITE_TARGET) & ~3));
   return load<i32>(site + JIT_SITE_DISTANCE) - target + load<i32>(at, 4);
 }
 
-function paddedPass(first: usize, firstAt: usize): void {
+function paddedPass(): void {
+  const first = firstChanged > longestSpan ? firstChanged - longestSpan : 0;
   const end = sites + siteCount * JIT_SITE_SIZE;
-  let at = firstAt;
+  let at = saved + ((<usize>first) << 2);
   let before = load<i32>(at);
   let unchanged = true;
-  for (let site = first; site < end; site += JIT_SITE_SIZE) {
+  for (let site = sites + <usize>first * JIT_SITE_SIZE; site < end; site += JIT_SITE_SIZE) {
     const kind = load<u32>(site + JIT_SITE_TARGET) & 3;
     const size = siteSize(kind, siteRel(site, at), shortRange);
     const old = load<i32>(at, 4);
@@ -258,7 +320,7 @@ export function writeSites(padding: bool, templateEnd: usize): usize {
     if (status !== 0) return 0;
     at += 4;
     store<i32>(at, before);
-    to = putSite(to, load<u32>(site + JIT_SITE_OPCODE), rel, shortest, size);
+    to = putSite(to, load<u8>(site + JIT_SITE_OPCODE), rel, shortest, size);
   }
   moveDown(to, from, templateEnd);
   return to + (templateEnd - from);
