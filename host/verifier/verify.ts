@@ -4,6 +4,7 @@ import { cutLog } from './log-buffer.js';
 import { LogStretch } from './log-stretch.js';
 import { LOG_FIXED, LOG_LEVEL1, type LogRecord } from './log.js';
 import type { VerifyOptions } from './options.js';
+import { withAttachType } from './prepass/load.js';
 import { prepare } from './prepass/prepare.js';
 import type { Prepared } from './prepared.js';
 import { ProgType } from './prog-type.js';
@@ -17,7 +18,8 @@ import { Errno, VerifierError } from './verifier-error.js';
  *
  * @throws VerifierError when the kernel would refuse it: `errno`, the last line of its log as message, the log.
  */
-export function verify(spec: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
+export function verify(given: ProgramSpec, kernel: KernelView, options: VerifyOptions): VerifiedProgram {
+  const spec = withAttachType(given);
   const { logSize, logLevel = 0 } = options;
   if (logSize === undefined || logLevel === 0) return verifyAndRewrite(spec, kernel, options);
   const keepsEnd = kernel.profile.version === '6.12' && (logLevel & LOG_FIXED) === 0;

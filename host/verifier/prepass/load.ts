@@ -1,6 +1,7 @@
 import { BPF_MAXINSNS } from '../../../assembly/isa.js';
 import { LOG_FIXED, LOG_LEVEL1, LOG_LEVEL2, LOG_STATS } from '../log.js';
-import { ProgType } from '../prog-type.js';
+import type { ProgramSpec } from '../../program/program-spec.js';
+import { AttachType, ProgType } from '../prog-type.js';
 import { Errno, VerifierError } from '../verifier-error.js';
 import type { Prepass } from './prepass.js';
 
@@ -30,8 +31,11 @@ const ATTACH: Record<number, readonly number[]> = {
 };
 /** Attach types that came after Linux 6.1. */
 const NOT_61 = new Set([49, 50, 51, 52, 53]);
-/** Types for which 0 stands for their first attach type. */
-const DEFAULTED = new Set<number>([P.CGROUP_SOCK, P.SK_REUSEPORT]);
+/** Attach types that 0 stands for. */
+const DEFAULT_ATTACH: Readonly<Record<number, number>> = {
+  [P.CGROUP_SOCK]: AttachType.CGROUP_INET_SOCK_CREATE,
+  [P.SK_REUSEPORT]: AttachType.SK_REUSEPORT_SELECT,
+};
 /** Types that name what they attach to by a BTF id. */
 const BY_ID = new Set<number>([P.TRACING, P.LSM, P.STRUCT_OPS, P.EXT, P.RAW_TRACEPOINT]);
 const MAX_BTF_ID = 0xfffff;
@@ -43,6 +47,12 @@ const MAX_NAME = 15;
 const MAX_INSNS_UNPRIVILEGED = 4096;
 const LEAST_LOG_61 = 128;
 const MAX_LOG = 0x3fff_ffff;
+
+/** The program with the attach type that it is loaded for. */
+export function withAttachType(spec: ProgramSpec): ProgramSpec {
+  const expectedAttachType = spec.expectedAttachType === 0 ? DEFAULT_ATTACH[spec.type] : undefined;
+  return expectedAttachType === undefined ? spec : { ...spec, expectedAttachType };
+}
 
 type Refuse = (errno: number, expected: string) => never;
 
@@ -109,7 +119,6 @@ function checkAttach({ spec, kernel, isModern }: Prepass, refuse: Refuse): void 
     refuse(Errno.EINVAL, `type ${type} cannot attach to a program`);
   }
   const attach = ATTACH[type]?.filter((one) => isModern || !NOT_61.has(one));
-  const isDefault = wanted === 0 && DEFAULTED.has(type);
-  if (attach === undefined || isDefault || attach.includes(wanted)) return;
+  if (attach === undefined || attach.includes(wanted)) return;
   refuse(Errno.EINVAL, `expected an attach type of ${attach.join(', ')}, found ${wanted}`);
 }
