@@ -15,6 +15,7 @@ import { type Golden, goldens, vmlinuxBtf } from '../tests/support/goldens.js';
 import { readFileSync } from 'node:fs';
 import type { Suite } from './main.js';
 import { type BenchRow, compare, type Work } from './ratio.js';
+import { limitRows } from './verify-limits.js';
 
 const SMALL = 200;
 const SLOT_HEX = 16;
@@ -66,7 +67,8 @@ function medianOf(subjects: readonly Subject[], core: Core, times: number): numb
 }
 
 export const rows: Suite['rows'] = async function* ({ quick, progress }) {
-  const core = await Core.load(readFileSync(new URL('../host/core/core.wasm', import.meta.url)));
+  const wasm = readFileSync(new URL('../host/core/core.wasm', import.meta.url));
+  const core = await Core.load(wasm);
   const kernel = await bootKernel({ profile: 'linux-6.12', btf: Btf.parse(vmlinuxBtf('6.12')) });
   const rounds = quick ? 3 : 9;
   const minMs = quick ? 50 : 500;
@@ -99,4 +101,5 @@ export const rows: Suite['rows'] = async function* ({ quick, progress }) {
   };
   const row = compare('verify', verifyAll, interpretation(kernel, runnable), 'ms', options('small-median'));
   yield { ...row, value: medianOf(smallSubjects, core, quick ? 3 : 9) } satisfies BenchRow;
+  yield* limitRows(wasm, quick ? 1 : 3);
 };
