@@ -12,6 +12,8 @@ export interface MapEnvironment {
   readonly layout: MapLayout;
   /** this_cpu_off of CPU 0: a per-CPU pointer plus this is the address on that CPU. */
   readonly perCpuOffset: bigint;
+  /** The newest map type that the kernel knows; all when absent. */
+  readonly lastType?: number | undefined;
   /** Number of the next map, as bpf_map_info.id. */
   nextId(): number;
   /** The open map whose struct bpf_map lies at this address. */

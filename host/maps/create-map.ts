@@ -116,6 +116,9 @@ const isOuter = (type: number): boolean => type === MapType.ARRAY_OF_MAPS || typ
 export function createMap(env: MapEnvironment, spec: MapSpec, inner?: BpfMap): BpfMap {
   const kind = KINDS.get(spec.type);
   const where = `map "${spec.name}" (type ${spec.type})`;
+  if (env.lastType !== undefined && spec.type > env.lastType) {
+    throw mapError(Errno.EINVAL, `${where}: expected a map type up to ${env.lastType}, found ${spec.type}`);
+  }
   if (!kind) throw new MapError('MAP_TYPE', `${where}: expected a supported map type, found ${spec.type}`);
   const [check, make] = kind;
   const missing = check(spec);

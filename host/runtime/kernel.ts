@@ -14,6 +14,7 @@ import { GuestMemory, type RegionName } from '../mm/guest-memory.js';
 import type { FieldInput, FieldValue, KernelObject, TypedMemory } from '../mm/kernel-object.js';
 import { kernelConfig } from '../profiles/kernel-config.js';
 import type { Profile } from '../profiles/profile.js';
+import { MapType } from '../program/map-types.js';
 import { type ObjectOptions, readObjectSpec } from '../program/object-spec.js';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../program/program-spec.js';
 import type { GuestAddress } from '../quantities.js';
@@ -114,6 +115,7 @@ export class Kernel implements TypedMemory {
       memory: this.memory,
       layout: mapLayout(profile, btf),
       perCpuOffset: this.#perCpu.base,
+      lastType: profile.version === '6.1' ? MapType.USER_RINGBUF : undefined,
       slotChanged: (map, index) => this.#pokes.update(map, index),
     });
     this.#host = this.#programHost();

@@ -37,7 +37,7 @@ export interface TestMaps {
 const MIB = 1 << 20;
 
 /** Guest memory with a factory of maps. */
-export async function testMaps(): Promise<TestMaps> {
+export async function testMaps(lastType?: number): Promise<TestMaps> {
   const memory = new GuestMemory(await Core.load(await platform().coreWasm()), {
     user: MIB,
     direct: 8 * MIB,
@@ -51,6 +51,7 @@ export async function testMaps(): Promise<TestMaps> {
     memory,
     layout: LAYOUT_6_12,
     perCpuOffset: PER_CPU_OFFSET,
+    lastType,
     nextId: () => ++id,
     mapAt: (address) => maps.get(address),
   };

@@ -52,6 +52,14 @@ test('a frozen read-only section is a constant', () => {
   assert.equal(make({ ...spec, flags: 0x480 }).constant, undefined, 'the host may write it');
 });
 
+test('a kernel has the map types up to its newest', async () => {
+  const older = await testMaps(MapType.USER_RINGBUF);
+  const storage = { keySize: 4, maxEntries: 0, flags: 1 };
+  assert.doesNotThrow(() => older.make({ type: MapType.TASK_STORAGE, ...storage }));
+  assert.throws(() => older.make({ type: MapType.CGRP_STORAGE, ...storage }), { code: 'MAP_EINVAL' });
+  assert.doesNotThrow(() => make({ type: MapType.CGRP_STORAGE, ...storage }));
+});
+
 test('array of maps holds addresses of maps of its form', () => {
   const template = make({});
   const outer = make<PointerArrayMap>({ type: MapType.ARRAY_OF_MAPS, valueSize: 4 }, template);
