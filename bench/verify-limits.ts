@@ -34,11 +34,7 @@ function cpuSeconds(): number {
 }
 
 /** What the verifier answers, its seconds, and the bytes that the core's memory grew by. */
-async function outcome(
-  module: Uint8Array,
-  program: Program,
-): Promise<{ answer: string | null; seconds: number; bytes: number }> {
-  const core = await Core.load(module);
+function outcome(core: Core, program: Program): { answer: string | null; seconds: number; bytes: number } {
   const { spec, kernel } = loadCase({ rule: '', ...program }, '6.12');
   const before = core.memory.buffer.byteLength;
   const start = cpuSeconds();
@@ -73,10 +69,11 @@ const row = (
 
 /** Programs that end at the limit, and how memory grows with the length of a program. */
 export async function* limitRows(module: Uint8Array, rounds: number): AsyncGenerator<BenchRow> {
+  const core = await Core.load(module);
   for (const [name, program] of Object.entries(ENDLESS)) {
     const times: number[] = [];
     for (let round = 0; round < rounds; round++) {
-      const { answer, seconds } = await outcome(module, program);
+      const { answer, seconds } = outcome(core, program);
       if (answer !== TOO_LARGE) throw new Error(`bench: ${name}: expected '${TOO_LARGE}', found '${answer}'`);
       times.push(seconds);
     }
@@ -84,7 +81,7 @@ export async function* limitRows(module: Uint8Array, rounds: number): AsyncGener
     yield row(`limit: ${name}`, `${LIMIT} s`, ratios, Math.min(...times), 's');
   }
   const each = async (count: number): Promise<number> =>
-    (await outcome(module, { bytes: hostile.jumps(count) })).bytes / count;
+    outcome(await Core.load(module), { bytes: hostile.jumps(count) }).bytes / count;
   const [short, long] = [await each(SHORT), await each(LONG)];
   yield row(`memory ${LONG} jumps`, `the same of ${SHORT}`, [short / long], long, 'bytes/insn');
 }
