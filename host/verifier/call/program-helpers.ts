@@ -209,6 +209,12 @@ function hasTrampoline(spec: ProgramSpec): boolean {
 /** Hooks whose result is not an error number. */
 const NO_RETVAL = new Set([0, 1, 3, 19, 20, 29, 30, 31, 32, 51, 52, 53]);
 
+/** Implements another struct of functions than congestion control. */
+function isOtherStruct({ type, attach }: ProgramSpec): boolean {
+  const target = attach?.target ?? '';
+  return type === STRUCT_OPS && target !== '' && !target.startsWith('tcp_congestion_ops');
+}
+
 function refusesSockopt(spec: ProgramSpec): boolean {
   switch (spec.type) {
     case CGROUP_SOCKOPT:
@@ -263,6 +269,7 @@ export function helperSymbol(
     if (part === 'BASE') return baseSymbol(spec, name, legacy, baseTiers(privileged, perfmon));
     if (part === 'SKBASE' && !perfmon && PRIVILEGED_SKBASE.test(name)) return null;
     if (part === 'LIRC_PERFMON' && !perfmon) return null;
+    if (part === 'TCP_CC' && isOtherStruct(spec)) continue;
     if (legacy && NOT_LIST_61[part] === name) continue;
     const names = list(part);
     if (names.has(`!${name}`)) return null;

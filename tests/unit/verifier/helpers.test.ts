@@ -341,6 +341,26 @@ const SETS: readonly (readonly [NonNullable<VerifierCase['type']>, number, strin
   ['TRACEPOINT', 0, 'bpf_ktime_get_tai_ns', 208, true],
 ];
 
+const DUMMY = {
+  type: 'STRUCT_OPS',
+  attachType: 0,
+  attach: { kind: 'struct_ops', target: 'bpf_dummy_ops.test_1' },
+} as const;
+verifierCases('helpers of other structs of functions', [
+  {
+    rule: 'program of this type cannot use helper %s#%d',
+    name: 'what congestion control has',
+    ...{ ...DUMMY, text: 'call bpf_ktime_get_coarse_ns\nr0 = 0\nexit' },
+    want: ['EINVAL', 'program of this type cannot use helper bpf_ktime_get_coarse_ns#160'],
+    want61: ['EINVAL', 'unknown func bpf_ktime_get_coarse_ns#160'],
+  },
+  {
+    rule: 'program of this type cannot use helper %s#%d',
+    name: 'what all have',
+    ...{ ...DUMMY, text: 'call bpf_jiffies64\nr0 = 0\nexit' },
+    ...{ want: 'ok', want61: 'ok' },
+  },
+]);
 verifierCases(
   'helpers of program types',
   SETS.map(([type, attachType, helper, id, may]): VerifierCase => {
