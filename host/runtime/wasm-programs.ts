@@ -16,6 +16,7 @@ export interface WasmProgram {
   /** Values of pointers to its functions. */
   readonly addresses: readonly GuestAddress[];
   readonly functions: readonly WasmFunction[];
+  /** What it calls the host and other programs through. */
   readonly table: ProgramTable;
   /** What it was made with. */
   readonly options: WasmLoadOptions;

@@ -22,7 +22,7 @@ import {
 } from '../support/random-verified.js';
 import { MAP, loadCase } from '../support/verifier-cases.js';
 
-// Whole check, in some hours: ACCEPTED=200000 node --import tsx --test tests/property/verifier-paths.test.ts
+// Whole check, in a quarter of an hour: ACCEPTED=200000 node --import tsx --test tests/property/verifier-paths.test.ts
 const ACCEPTED = Number(process.env.ACCEPTED ?? 300);
 const SEED = Number(process.env.SEED ?? 20_261_124);
 const RUNS = 3;
